@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "app/apply.h"
+
+#include "app/commands/command.h"
+#include "app/commands/dispatch.h"
+#include "app/commands/encode.h"
+#include "app/control.h"
+#include "app/replication.h"
+#include "checks.h"
+#include "dataplane/core.h"
+#include "persist/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_ARGS (1024 * 1024)
+
+/* A command of a MULTI..EXEC run, as a range of the run's bytes. */
+struct queued {
+	size_t off, len;
+};
+
+struct apply {
+	struct client *client;
+	bool replay;
+	struct encbuf in; /* received, not yet executed; a run stays here until its EXEC */
+	size_t pos;       /* parsed so far (bytes of a run under way lie before it) */
+	size_t start;     /* first byte not executed: equals pos outside a run */
+	bool in_run;
+	struct queued *queue;
+	size_t nr_queued, cap_queued;
+	uint64_t nr_commands;
+	const char *error;
+};
+
+struct apply *apply_create(struct app_core *ac, bool replay)
+{
+	struct apply *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return NULL;
+	a->replay = replay;
+	a->client = client_create(
+		ac, NULL, CLIENT_AUTHENTICATED | (replay ? CLIENT_REPLAY : CLIENT_MASTER));
+	if (!a->client) {
+		free(a);
+		return NULL;
+	}
+	return a;
+}
+
+void apply_destroy(struct apply **ap)
+{
+	struct apply *a = *ap;
+
+	if (!a)
+		return;
+	client_destroy(&a->client);
+	encbuf_fini(&a->in);
+	free(a->queue);
+	free(a);
+	*ap = NULL;
+}
+
+void apply_reset(struct apply *a)
+{
+	a->in.len = a->pos = a->start = 0;
+	a->in_run = false;
+	a->nr_queued = 0;
+	a->error = NULL;
+	resp_parser_reset(&a->client->parser);
+}
+
+int apply_db(const struct apply *a)
+{
+	return a->client->db;
+}
+
+void apply_set_db(struct apply *a, int db)
+{
+	a->client->db = db;
+}
+
+uint64_t apply_nr_commands(const struct apply *a)
+{
+	return a->nr_commands;
+}
+
+const char *apply_error(const struct apply *a)
+{
+	return a->error;
+}
+
+/* Executes the command in the client's argv. Its partitions are locked. */
+static void execute(struct apply *a, const struct command *cmd)
+{
+	struct client *c = a->client;
+	uint64_t errors = c->ac->error_replies;
+
+	command_call(c, cmd);
+	propagate_effects(c);
+	propagation_reset(c->ac->prop);
+	a->nr_commands++;
+	if (c->ac->error_replies != errors)
+		server_log(c->srv, 3,
+			"repl: == CRITICAL == the stream has a command that fails here: '%.*s'",
+			(int)(c->argv[0].len < 64 ? c->argv[0].len : 64), c->argv[0].ptr);
+}
+
+static const struct command *find(struct apply *a)
+{
+	struct client *c = a->client;
+	char err[512];
+	const struct command *cmd = command_find(c, err, sizeof(err));
+
+	if (!cmd)
+		server_log(c->srv, 3,
+			"repl: == CRITICAL == the stream has a command that is refused here: %s",
+			err);
+	return cmd;
+}
+
+static struct resp_limits stream_limits(struct apply *a)
+{
+	return (struct resp_limits){
+		.max_bulk_len = 1ll << 30,
+		.max_multibulk = MAX_ARGS,
+	};
+}
+
+/* Parses the command at off of the kept bytes into the client. */
+static enum resp_status parse_at(struct apply *a, size_t off, size_t *used)
+{
+	struct client *c = a->client;
+	struct resp_limits limits = stream_limits(a);
+	enum resp_status st;
+
+	st = resp_parse(&c->parser, &limits, a->in.ptr + off, a->in.len - off, used);
+	c->argv = c->parser.argv;
+	c->argc = c->parser.argc;
+	return st;
+}
+
+/* Room for the bytes in the log, or a replay that needs none. */
+static bool has_room(struct apply *a, size_t len)
+{
+	int rc;
+
+	if (a->replay)
+		return true;
+	rc = log_admit(a->client->ac->log, len);
+	BUG_ON(rc == -EMSGSIZE); /* bounded by apply_max() when it was received */
+	return rc == 0;
+}
+
+static void append(struct apply *a, struct ks_lockset *ls, size_t off, size_t len)
+{
+	struct client *c = a->client;
+	uint64_t end;
+
+	if (a->replay)
+		return;
+	end = log_append(c->ac->log, a->in.ptr + off, len);
+	if (ls)
+		ks_lockset_set_written(c->srv->ks, ls, end);
+	atomic_store_explicit(&c->srv->repl->stream_db, c->db, memory_order_relaxed);
+}
+
+/* The run's commands, all at once. False: a partition is busy. */
+static bool execute_run(struct apply *a, size_t end)
+{
+	struct client *c = a->client;
+	struct keyspace *ks = c->srv->ks;
+	const struct command *cmd;
+	struct ks_lockset ls;
+	int db = c->db;
+	size_t used;
+
+	if (!has_room(a, end - a->start))
+		return false;
+	ks_lockset_init(&ls);
+	for (size_t i = 0; i < a->nr_queued; i++) {
+		char err[512];
+
+		parse_at(a, a->queue[i].off, &used);
+		cmd = command_find(c, err, sizeof(err));
+		if (cmd)
+			command_lockset(c, cmd, &ls);
+	}
+	if (!ks_lockset_try(ks, &ls)) {
+		ks_lockset_fini(&ls);
+		return false;
+	}
+	c->db = db;
+	for (size_t i = 0; i < a->nr_queued; i++) {
+		parse_at(a, a->queue[i].off, &used);
+		cmd = find(a);
+		if (cmd)
+			execute(a, cmd);
+	}
+	append(a, &ls, a->start, end - a->start);
+	ks_lockset_unlock(ks, &ls);
+	ks_lockset_fini(&ls);
+	return true;
+}
+
+static bool execute_one(struct apply *a, const struct command *cmd, size_t end)
+{
+	struct client *c = a->client;
+	struct ks_lockset ls;
+
+	if (!has_room(a, end - a->start))
+		return false;
+	ks_lockset_init(&ls);
+	if (cmd)
+		command_lockset(c, cmd, &ls);
+	if (!ks_lockset_try(c->srv->ks, &ls)) {
+		ks_lockset_fini(&ls);
+		return false;
+	}
+	if (cmd)
+		execute(a, cmd);
+	append(a, &ls, a->start, end - a->start);
+	ks_lockset_unlock(c->srv->ks, &ls);
+	ks_lockset_fini(&ls);
+	return true;
+}
+
+static void queue_add(struct apply *a, size_t off, size_t len)
+{
+	if (a->nr_queued == a->cap_queued) {
+		a->cap_queued = a->cap_queued ? a->cap_queued * 2 : 16;
+		a->queue = realloc(a->queue, a->cap_queued * sizeof(*a->queue));
+		BUG_ON(!a->queue);
+	}
+	a->queue[a->nr_queued++] = (struct queued){off, len};
+}
+
+/* REPLCONF GETACK *: part of the stream, answered when what precedes it is durable. */
+static bool is_getack(const struct client *c)
+{
+	return c->argc == 3 && arg_is(&c->argv[0], "replconf") && arg_is(&c->argv[1], "getack");
+}
+
+static bool in_stream_only(const struct client *c)
+{
+	return c->argc == 0 || arg_is(&c->argv[0], "replconf") || arg_is(&c->argv[0], "ping");
+}
+
+/* One parsed command, [a->pos, end). False: set aside. */
+static bool step(struct apply *a, size_t end)
+{
+	struct client *c = a->client;
+
+	if (c->argc && arg_is(&c->argv[0], "multi")) {
+		a->in_run = true;
+		a->nr_queued = 0;
+		return true;
+	}
+	if (a->in_run) {
+		if (!arg_is(&c->argv[0], "exec")) {
+			queue_add(a, a->pos, end - a->pos);
+			return true;
+		}
+		if (!execute_run(a, end))
+			return false;
+		a->in_run = false;
+	} else {
+		bool getack = is_getack(c);
+		uint64_t before = a->replay ? 0 : log_tail(c->srv->log);
+
+		if (!execute_one(a, in_stream_only(c) ? NULL : find(a), end))
+			return false;
+		if (getack && !a->replay)
+			c->srv->repl->ack_due_off = before;
+	}
+	a->start = end;
+	return true;
+}
+
+bool apply_resume(struct apply *a)
+{
+	struct client *c = a->client;
+
+	c->now_ms = c->ac->now_ms;
+	while (a->pos < a->in.len && !a->error) {
+		size_t used = 0;
+		enum resp_status st = parse_at(a, a->pos, &used);
+
+		if (st == RESP_MORE)
+			break;
+		if (st == RESP_ERR) {
+			a->error = c->parser.err;
+			break;
+		}
+		if (!step(a, a->pos + used)) {
+			resp_parser_reset(&c->parser);
+			return false;
+		}
+		a->pos += used;
+	}
+	if (a->start) { /* drop what has been executed */
+		memmove(a->in.ptr, a->in.ptr + a->start, a->in.len - a->start);
+		a->in.len -= a->start;
+		a->pos -= a->start;
+		for (size_t i = 0; a->in_run && i < a->nr_queued; i++)
+			a->queue[i].off -= a->start;
+		a->start = 0;
+	}
+	return true;
+}
+
+bool apply_bytes(struct apply *a, const char *data, size_t len)
+{
+	encbuf_add(&a->in, data, len);
+	return apply_resume(a);
+}

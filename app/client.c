@@ -1,0 +1,670 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Clients: from received bytes to commands, and from replies to sendable output.
+ *
+ * Output is held back in the connection's obuf until the end of the burst; it becomes sendable when the log's reply mark
+ * has passed the client's gate.
+ */
+#include "app/client.h"
+
+#include "app/commands/command.h"
+#include "app/commands/dispatch.h"
+#include "app/control.h"
+#include "app/flusher.h"
+#include "app/replication.h"
+#include "checks.h"
+#include "dataplane/conn.h"
+#include "dataplane/core.h"
+#include "persist/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INBUF_MIN  4096
+#define INBUF_KEEP (64 * 1024) /* an empty buffer larger than this is given back */
+#define RX_PAUSE_BYTES                                                                             \
+	(1024 * 1024) /* a client that does not run its input gets no more than this read */
+#define UNAUTH_ARGS 10
+#define UNAUTH_BULK 16384
+#define MAX_ARGS    (1024 * 1024)
+#define SWEEP_MS    100
+
+static const struct conn_ops client_conn_ops;
+static void client_publish(struct client *c);
+
+/* --- life ------------------------------------------------------------------------------------------------ */
+
+struct client *client_create(struct app_core *ac, struct conn *conn, uint32_t flags)
+{
+	struct client *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->srv = ac->srv;
+	c->ac = ac;
+	c->core_id = ac->id;
+	c->conn = conn;
+	c->flags = flags;
+	c->resp = 2;
+	c->now_ms = c->created_ms = c->last_active_ms = ac->now_ms;
+	c->out = conn ? conn_obuf(conn) : NULL;
+	resp_parser_init(&c->parser);
+	c->id = atomic_fetch_add(&ac->srv->next_client_id, 1);
+	c->user = strdup("default");
+	if (!c->user) {
+		resp_parser_fini(&c->parser);
+		free(c);
+		return NULL;
+	}
+	atomic_store_explicit(&c->pub_active_ms, c->created_ms, memory_order_relaxed);
+	return c;
+}
+
+static void client_register(struct client *c)
+{
+	struct server *srv = c->srv;
+
+	conn_addr(c->conn, c->peer, c->local, sizeof(c->peer));
+	rte_spinlock_lock(&srv->clients_lock);
+	TAILQ_INSERT_TAIL(&srv->clients, c, registry_link);
+	rte_spinlock_unlock(&srv->clients_lock);
+	TAILQ_INSERT_TAIL(&c->ac->clients, c, core_link);
+	atomic_fetch_add(&srv->nr_clients, 1);
+	c->ac->total_connections++;
+}
+
+static void list_forget(struct client *c)
+{
+	struct app_core *ac = c->ac;
+
+	if (c->in_dirty)
+		TAILQ_REMOVE(&ac->dirty, c, dirty_link);
+	if (c->in_waiters)
+		TAILQ_REMOVE(&ac->waiters, c, waiter_link);
+	if (c->in_retry)
+		TAILQ_REMOVE(&ac->retry, c, retry_link);
+	if (c->in_blocked) {
+		TAILQ_REMOVE(&ac->blocked, c, blocked_link);
+		atomic_fetch_sub(&c->srv->nr_blocked, 1);
+	}
+	c->in_dirty = c->in_waiters = c->in_retry = c->in_blocked = false;
+}
+
+void client_destroy(struct client **cp)
+{
+	struct client *c = *cp;
+
+	if (!c)
+		return;
+	list_forget(c);
+	if (c->flags & CLIENT_MONITOR)
+		atomic_fetch_sub(&c->srv->nr_monitors, 1);
+	if (c->conn) {
+		rte_spinlock_lock(&c->srv->clients_lock);
+		TAILQ_REMOVE(&c->srv->clients, c, registry_link);
+		rte_spinlock_unlock(&c->srv->clients_lock);
+		TAILQ_REMOVE(&c->ac->clients, c, core_link);
+		atomic_fetch_sub(&c->srv->nr_clients, 1);
+	}
+	reply_discard(c);
+	resp_parser_fini(&c->parser);
+	free(c->in.buf);
+	free(c->name);
+	free(c->user);
+	free(c);
+	*cp = NULL;
+}
+
+static const char *refuse_connection(struct server *srv, struct conn *conn)
+{
+	char pass[8];
+
+	if (atomic_load(&srv->nr_clients) >=
+		atomic_load_explicit(&srv->cfg->maxclients, memory_order_relaxed))
+		return "-ERR max number of clients reached\r\n";
+	if (atomic_load_explicit(&srv->cfg->protected_mode, memory_order_relaxed) &&
+		!conn_is_netdev(conn) && !conn_is_local(conn) &&
+		config_get_str(srv->cfg, &srv->cfg->requirepass, pass, sizeof(pass)) == 0)
+		return "-DENIED millrace is running in protected mode because protected mode is enabled and no password "
+		       "is set for the default user. In this mode connections are only accepted from the loopback "
+		       "interface and over the node's own network devices. To connect from elsewhere set a password "
+		       "(requirepass), or switch protected mode off with CONFIG SET protected-mode no from a local "
+		       "client.\r\n";
+	return NULL;
+}
+
+int client_accept(struct core *core, struct conn *conn)
+{
+	struct app_core *ac = core->app;
+	struct server *srv = ac->srv;
+	const char *refusal = refuse_connection(srv, conn);
+	char pass[8];
+	struct client *c;
+	uint32_t flags = 0;
+
+	conn->ops = &client_conn_ops;
+	if (refusal) {
+		ac->rejected_connections++;
+		if (conn_is_netdev(conn))
+			return -1;
+		obuf_append(conn_obuf(conn), refusal, strlen(refusal));
+		conn->user = NULL;
+		conn_close(conn);
+		return 0;
+	}
+	if (config_get_str(srv->cfg, &srv->cfg->requirepass, pass, sizeof(pass)) == 0)
+		flags |= CLIENT_AUTHENTICATED;
+	if (conn_is_netdev(conn))
+		flags |= CLIENT_NETDEV;
+	if (conn->unix_sock)
+		flags |= CLIENT_UNIX;
+	if (conn_is_local(conn))
+		flags |= CLIENT_LOCAL;
+	c = client_create(ac, conn, flags);
+	if (!c)
+		return -ENOMEM;
+	conn->user = c;
+	client_register(c);
+	obuf_hold(c->out);
+	conn_keepalive(conn,
+		(unsigned)atomic_load_explicit(&srv->cfg->tcp_keepalive_s, memory_order_relaxed));
+	return 0;
+}
+
+static void on_closed(struct conn *conn, int reason)
+{
+	struct client *c = conn->user;
+
+	if (!c)
+		return;
+	c->flags |= CLIENT_CLOSED;
+	c->out = NULL;
+	repl_client_closed(c);
+	client_destroy(&c);
+}
+
+void client_abort(struct client *c)
+{
+	c->flags |= CLIENT_CLOSE_AFTER;
+	if (c->conn)
+		conn_abort(c->conn);
+}
+
+void client_close(struct client *c)
+{
+	c->flags |= CLIENT_CLOSE_AFTER;
+	if (c->conn && !c->in_dirty) {
+		c->in_dirty = true;
+		TAILQ_INSERT_TAIL(&c->ac->dirty, c, dirty_link);
+	}
+}
+
+/* --- input ------------------------------------------------------------------------------------------------- */
+
+static bool inbuf_append(struct inbuf *in, const char *data, size_t len)
+{
+	if (in->pos && in->pos == in->len)
+		in->pos = in->len = 0;
+	if (in->cap - in->len < len && in->pos) {
+		memmove(in->buf, in->buf + in->pos, in->len - in->pos);
+		in->len -= in->pos;
+		in->pos = 0;
+	}
+	if (in->cap - in->len < len) {
+		size_t cap = in->cap ? in->cap : INBUF_MIN;
+		char *buf;
+
+		while (cap - in->len < len)
+			cap *= 2;
+		buf = realloc(in->buf, cap);
+		if (!buf)
+			return false;
+		in->buf = buf;
+		in->cap = cap;
+	}
+	memcpy(in->buf + in->len, data, len);
+	in->len += len;
+	return true;
+}
+
+static void inbuf_shrink(struct inbuf *in)
+{
+	if (in->pos < in->len)
+		return;
+	in->pos = in->len = 0;
+	if (in->cap > INBUF_KEEP) {
+		free(in->buf);
+		memset(in, 0, sizeof(*in));
+	}
+}
+
+static bool is_stopped(const struct client *c)
+{
+	return c->flags & (CLIENT_BLOCKED | CLIENT_RETRY | CLIENT_CLOSE_AFTER | CLIENT_CLOSED);
+}
+
+static void protocol_error(struct client *c)
+{
+	c->ac->protocol_errors++;
+	reply_errf(c, "ERR %s", c->parser.err);
+	client_close(c);
+}
+
+static void block_add(struct client *c, enum client_block why, int64_t until_ms)
+{
+	c->flags |= CLIENT_BLOCKED;
+	c->block = why;
+	c->block_until_ms = until_ms;
+	atomic_store_explicit(&c->unblock, 0, memory_order_relaxed);
+	atomic_store_explicit(&c->pub_flags,
+		why == BLOCK_WAIT ? c->flags : c->flags & ~CLIENT_BLOCKED, memory_order_relaxed);
+	if (!c->in_blocked) {
+		c->in_blocked = true;
+		TAILQ_INSERT_TAIL(&c->ac->blocked, c, blocked_link);
+		atomic_fetch_add(&c->srv->nr_blocked, 1);
+	}
+}
+
+/* Runs one parsed command. False: it has to be run again, its bytes stay. */
+static bool run_one(struct client *c)
+{
+	uint32_t skip = c->flags & CLIENT_REPLY_SKIP_NEXT;
+	enum run_result rc;
+
+	if (c->argc == 0)
+		return true;
+	if (skip)
+		c->flags = (c->flags & ~CLIENT_REPLY_SKIP_NEXT) | CLIENT_REPLY_SKIP;
+	rc = command_run(c);
+	switch (rc) {
+	case RUN_RETRY:
+		c->flags |= CLIENT_RETRY;
+		if (!c->in_retry) {
+			c->in_retry = true;
+			TAILQ_INSERT_TAIL(&c->ac->retry, c, retry_link);
+		}
+		break;
+	case RUN_PAUSED: block_add(c, BLOCK_PAUSE, 0); break;
+	case RUN_BLOCK: block_add(c, c->block, c->block_until_ms); break;
+	case RUN_DONE: c->flags &= ~CLIENT_REPLY_SKIP; break;
+	}
+	if (skip && (rc == RUN_RETRY || rc == RUN_PAUSED))
+		c->flags = (c->flags & ~CLIENT_REPLY_SKIP) | CLIENT_REPLY_SKIP_NEXT;
+	return rc != RUN_RETRY && rc != RUN_PAUSED;
+}
+
+/* Parses and runs from contiguous bytes; returns how many were consumed. */
+static size_t run_bytes(struct client *c, const char *data, size_t len)
+{
+	struct config *cfg = c->srv->cfg;
+	bool auth = c->flags & CLIENT_AUTHENTICATED;
+	struct resp_limits limits = {
+		.max_bulk_len =
+			atomic_load_explicit(&cfg->proto_max_bulk_len, memory_order_relaxed),
+		.max_multibulk = auth ? MAX_ARGS : UNAUTH_ARGS,
+		.max_bulk_unauth = auth ? 0 : UNAUTH_BULK,
+	};
+	size_t pos = 0;
+
+	while (pos < len && !is_stopped(c)) {
+		size_t used = 0;
+		enum resp_status st = resp_parse(&c->parser, &limits, data + pos, len - pos, &used);
+
+		if (st == RESP_MORE)
+			break;
+		if (st == RESP_ERR) {
+			protocol_error(c);
+			return len;
+		}
+		c->argv = c->parser.argv;
+		c->argc = c->parser.argc;
+		if (!run_one(c))
+			break;
+		pos += used;
+	}
+	return c->flags & CLIENT_CLOSE_AFTER ? len : pos;
+}
+
+void client_process(struct client *c)
+{
+	struct inbuf *in = &c->in;
+
+	c->now_ms = c->ac->now_ms;
+	if (in->pos < in->len && !is_stopped(c))
+		in->pos += run_bytes(c, in->buf + in->pos, in->len - in->pos);
+	inbuf_shrink(in);
+	if (c->conn && !is_stopped(c) && in->len - in->pos < RX_PAUSE_BYTES)
+		conn_rx_resume(c->conn);
+}
+
+static void on_data(struct conn *conn, const char *data, size_t len)
+{
+	struct client *c = conn->user;
+	size_t used = 0, limit;
+
+	if (!c || (c->flags & CLIENT_CLOSE_AFTER))
+		return;
+	c->now_ms = c->last_active_ms = c->ac->now_ms;
+	c->bytes_in += len;
+	c->ac->bytes_in += len;
+	if (c->in.pos == c->in.len && !is_stopped(c)) {
+		used = run_bytes(c, data, len);
+		if (used == len)
+			return;
+	}
+	limit = atomic_load_explicit(&c->srv->cfg->client_query_buffer_limit, memory_order_relaxed);
+	if (c->in.len - c->in.pos + len - used > limit ||
+		!inbuf_append(&c->in, data + used, len - used)) {
+		server_log(c->srv, 3, "client: closed peer=%s reason=query buffer limit", c->peer);
+		client_abort(c);
+		return;
+	}
+	if (used == 0)
+		client_process(c);
+	/* One request that is longer than the pause mark still has to come in whole. */
+	if (is_stopped(c) && c->in.len - c->in.pos >= RX_PAUSE_BYTES)
+		conn_rx_pause(conn);
+}
+
+static void on_sent(struct conn *conn)
+{
+	struct client *c = conn->user;
+
+	if (c && c->replica && !c->in_dirty) {
+		c->in_dirty = true;
+		TAILQ_INSERT_TAIL(&c->ac->dirty, c, dirty_link);
+	}
+}
+
+static const struct conn_ops client_conn_ops = {
+	.data = on_data,
+	.sent = on_sent,
+	.closed = on_closed,
+};
+
+/* --- output ------------------------------------------------------------------------------------------------- */
+
+static bool over_output_limit(struct client *c)
+{
+	enum client_class class = c->flags & CLIENT_REPLICA ? CLASS_REPLICA : CLASS_NORMAL;
+	const struct output_limit *lim = &c->srv->cfg->output_limits[class];
+	uint64_t len = obuf_len(c->out);
+
+	if (lim->hard_bytes && len >= lim->hard_bytes)
+		return true;
+	if (!lim->soft_bytes || len < lim->soft_bytes) {
+		c->soft_limit_since_ms = 0;
+		return false;
+	}
+	if (c->soft_limit_since_ms == 0)
+		c->soft_limit_since_ms = c->ac->now_ms;
+	return c->ac->now_ms - c->soft_limit_since_ms > (int64_t)lim->soft_seconds * 1000;
+}
+
+static void client_publish(struct client *c)
+{
+	atomic_store_explicit(&c->pub_flags, c->flags, memory_order_relaxed);
+	atomic_store_explicit(&c->pub_db, c->db, memory_order_relaxed);
+	atomic_store_explicit(&c->pub_active_ms, c->last_active_ms, memory_order_relaxed);
+	atomic_store_explicit(&c->pub_qbuf, c->in.len - c->in.pos, memory_order_relaxed);
+	atomic_store_explicit(&c->pub_obuf, c->out ? obuf_len(c->out) : 0, memory_order_relaxed);
+}
+
+/* Lets out what was held back; the gate has been passed. The client may be gone afterwards. */
+static void release(struct client *c)
+{
+	client_publish(c);
+	if (!c->out)
+		return;
+	obuf_release_all(c->out);
+	if (!(c->flags & CLIENT_CLOSE_AFTER)) {
+		if (!c->replica)
+			obuf_hold(c->out);
+		if (over_output_limit(c)) {
+			server_log(c->srv, 3,
+				"client: closed peer=%s reason=output buffer limit bytes=%llu",
+				c->peer, (unsigned long long)obuf_len(c->out));
+			client_abort(c);
+			return;
+		}
+		conn_push(c->conn);
+		return;
+	}
+	conn_push(c->conn);
+	if (!(c->flags & CLIENT_CLOSED))
+		conn_close(c->conn);
+}
+
+static void wait_add(struct client *c)
+{
+	if (c->in_waiters)
+		return;
+	c->in_waiters = true;
+	TAILQ_INSERT_TAIL(&c->ac->waiters, c, waiter_link);
+	c->ac->nr_waiting_replies++;
+}
+
+static void gates_forget(struct app_core *ac)
+{
+	struct client *c;
+
+	TAILQ_FOREACH(c, &ac->clients, core_link) {
+		c->gate = 0;
+		c->last_write_off = 0;
+	}
+}
+
+bool client_core_burst_end(struct app_core *ac)
+{
+	struct client *c, *next;
+	unsigned epoch = atomic_load_explicit(&ac->srv->repl->log_epoch, memory_order_acquire);
+	uint64_t mark;
+
+	if (log_commit(ac->log))
+		flusher_kick(ac->srv);
+	if (epoch != ac->log_epoch) {
+		ac->log_epoch = epoch;
+		gates_forget(ac);
+		repl_drop_replicas(ac, "the log has begun anew");
+	}
+	mark = log_reply_mark(ac->srv->log);
+	for (c = TAILQ_FIRST(&ac->waiters); c; c = next) {
+		next = TAILQ_NEXT(c, waiter_link);
+		if (c->gate > mark)
+			continue;
+		TAILQ_REMOVE(&ac->waiters, c, waiter_link);
+		c->in_waiters = false;
+		release(c);
+	}
+	while ((c = TAILQ_FIRST(&ac->dirty))) {
+		TAILQ_REMOVE(&ac->dirty, c, dirty_link);
+		c->in_dirty = false;
+		if (c->gate > mark)
+			wait_add(c);
+		else
+			release(c);
+	}
+	return !TAILQ_EMPTY(&ac->waiters);
+}
+
+/* --- work between bursts --------------------------------------------------------------------------------------- */
+
+void client_unblock(struct client *c)
+{
+	if (c->in_blocked) {
+		TAILQ_REMOVE(&c->ac->blocked, c, blocked_link);
+		c->in_blocked = false;
+		atomic_fetch_sub(&c->srv->nr_blocked, 1);
+	}
+	c->flags &= ~(CLIENT_BLOCKED | CLIENT_REPLY_SKIP);
+	c->block = BLOCK_NONE;
+	client_publish(c);
+	client_process(c);
+}
+
+static void check_blocked(struct client *c)
+{
+	struct server *srv = c->srv;
+
+	c->now_ms = c->ac->now_ms;
+	if (c->block == BLOCK_PAUSE) {
+		if (atomic_load_explicit(&srv->pause_until_ms, memory_order_relaxed) <= c->now_ms)
+			client_unblock(c);
+		return;
+	}
+	if (c->block == BLOCK_WAIT) {
+		int request = atomic_exchange_explicit(&c->unblock, 0, memory_order_relaxed);
+		unsigned n = repl_count_acked(srv, c->wait_offset);
+
+		if (request == 2)
+			reply_err(c, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
+		else if (request || (int)n >= c->wait_replicas ||
+			 (c->block_until_ms && c->now_ms >= c->block_until_ms))
+			reply_int(c, n);
+		else
+			return;
+		client_unblock(c);
+	}
+}
+
+/* Kills, idle clients, limits: a few times a second. */
+static void sweep(struct app_core *ac)
+{
+	int timeout = atomic_load_explicit(&ac->srv->cfg->timeout_s, memory_order_relaxed);
+	struct client *c, *next;
+
+	for (c = TAILQ_FIRST(&ac->clients); c; c = next) {
+		next = TAILQ_NEXT(c, core_link);
+		if (atomic_load_explicit(&c->kill, memory_order_relaxed)) {
+			client_abort(c);
+			continue;
+		}
+		if (timeout > 0 &&
+			!(c->flags & (CLIENT_REPLICA | CLIENT_BLOCKED | CLIENT_MONITOR)) &&
+			ac->now_ms - c->last_active_ms > (int64_t)timeout * 1000) {
+			client_abort(c);
+			continue;
+		}
+		if (c->out && over_output_limit(c))
+			client_abort(c);
+	}
+}
+
+bool client_core_work(struct app_core *ac)
+{
+	struct client_list again = TAILQ_HEAD_INITIALIZER(again);
+	struct client *c, *next;
+
+	if (ac->now_ms - ac->swept_ms >= SWEEP_MS) {
+		ac->swept_ms = ac->now_ms;
+		sweep(ac);
+	}
+	for (c = TAILQ_FIRST(&ac->blocked); c; c = next) {
+		next = TAILQ_NEXT(c, blocked_link);
+		check_blocked(c);
+	}
+	if (TAILQ_EMPTY(&ac->retry))
+		return false;
+	TAILQ_CONCAT(&again, &ac->retry, retry_link);
+	while ((c = TAILQ_FIRST(&again))) {
+		TAILQ_REMOVE(&again, c, retry_link);
+		c->in_retry = false;
+		c->flags &= ~CLIENT_RETRY;
+		client_process(c);
+	}
+	return !TAILQ_EMPTY(&ac->retry);
+}
+
+void client_core_stop(struct app_core *ac)
+{
+	struct client *c;
+
+	while ((c = TAILQ_FIRST(&ac->clients)))
+		conn_detach(c->conn), on_closed(c->conn, 0);
+}
+
+/* --- from other cores --------------------------------------------------------------------------------------------- */
+
+struct send_msg {
+	struct core_msg msg;
+	uint64_t client_id;
+	bool unblock;
+	size_t len;
+	char data[];
+};
+
+static struct client *client_by_id(struct app_core *ac, uint64_t id)
+{
+	struct client *c;
+
+	TAILQ_FOREACH(c, &ac->clients, core_link)
+		if (c->id == id)
+			return c;
+	return NULL;
+}
+
+static void send_run(struct core *core, struct core_msg *m)
+{
+	struct send_msg *msg = (struct send_msg *)m;
+	struct client *c = client_by_id(core->app, msg->client_id);
+
+	if (c && !(c->flags & CLIENT_CLOSED)) {
+		if (msg->len)
+			reply_raw(c, msg->data, msg->len);
+		if (msg->unblock && c->block == BLOCK_CONTROL)
+			client_unblock(c);
+	}
+	free(msg);
+}
+
+static void post_send(
+	struct server *srv, uint64_t client_id, const void *data, size_t len, bool unblock)
+{
+	struct app_core *ac = NULL;
+	struct send_msg *msg;
+	struct client *c;
+
+	rte_spinlock_lock(&srv->clients_lock);
+	TAILQ_FOREACH(c, &srv->clients, registry_link)
+		if (c->id == client_id)
+			ac = c->ac;
+	rte_spinlock_unlock(&srv->clients_lock);
+	if (!ac)
+		return;
+	msg = malloc(sizeof(*msg) + len);
+	if (!msg)
+		return;
+	msg->msg.fn = send_run;
+	msg->client_id = client_id;
+	msg->unblock = unblock;
+	msg->len = len;
+	memcpy(msg->data, data, len);
+	if (core_post(ac->core, &msg->msg))
+		free(msg); /* a monitor that cannot keep up misses lines */
+}
+
+void client_send(struct server *srv, uint64_t client_id, const void *data, size_t len)
+{
+	post_send(srv, client_id, data, len, false);
+}
+
+void client_send_unblock(struct server *srv, uint64_t client_id, const void *data, size_t len)
+{
+	post_send(srv, client_id, data, len, true);
+}
+
+bool client_unblock_request(struct client *c, bool with_error)
+{
+	if (!(atomic_load_explicit(&c->pub_flags, memory_order_relaxed) & CLIENT_BLOCKED))
+		return false;
+	atomic_store_explicit(&c->unblock, with_error ? 2 : 1, memory_order_relaxed);
+	core_kick(c->ac->core);
+	return true;
+}
+
+void client_kick(struct client *c)
+{
+	atomic_store_explicit(&c->kill, true, memory_order_relaxed);
+	core_kick(c->ac->core);
+}

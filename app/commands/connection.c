@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * AUTH, HELLO, PING and the other commands about one's own connection.
+ *
+ * There is one user, "default": with requirepass it has that password, without it needs none and
+ * takes any.
+ */
+#include "app/commands/connection.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char wrong_password[] =
+	"WRONGPASS invalid username-password pair or user is disabled.";
+
+static bool password_needed(struct config *cfg)
+{
+	bool needed;
+
+	rte_spinlock_lock(&cfg->lock);
+	needed = cfg->requirepass && cfg->requirepass[0];
+	rte_spinlock_unlock(&cfg->lock);
+	return needed;
+}
+
+bool connection_auth_required(struct client *c)
+{
+	return !(c->flags & CLIENT_AUTHENTICATED) && password_needed(c->srv->cfg);
+}
+
+/* Takes the same time wherever the first difference is. Without a password, any will do. */
+static bool password_matches(struct config *cfg, const struct slice *given)
+{
+	unsigned differs;
+	size_t len;
+
+	rte_spinlock_lock(&cfg->lock);
+	const char *want = cfg->requirepass ? cfg->requirepass : "";
+
+	len = strlen(want);
+	differs = len != given->len;
+	for (size_t i = 0; i < given->len && i < len; i++)
+		differs |= (unsigned char)given->ptr[i] ^ (unsigned char)want[i];
+	rte_spinlock_unlock(&cfg->lock);
+	return !len || !differs;
+}
+
+/* Logs the client in, or replies why not. */
+static bool authenticate(struct client *c, const struct slice *user, const struct slice *password)
+{
+	static const char default_user[] = "default";
+
+	if (user->len != strlen(default_user) || memcmp(user->ptr, default_user, user->len) != 0 ||
+		!password_matches(c->srv->cfg, password)) {
+		reply_err(c, wrong_password);
+		return false;
+	}
+	client_flags_change(c, CLIENT_AUTHENTICATED, 0);
+	return true;
+}
+
+void auth_command(struct client *c)
+{
+	struct slice user = slice_str("default");
+	const struct slice *password = &c->argv[1];
+
+	if (c->argc > 3) {
+		reply_err(c, REPLY_SYNTAX);
+		return;
+	}
+	if (c->argc == 3) {
+		user = c->argv[1];
+		password = &c->argv[2];
+	} else if (!password_needed(c->srv->cfg)) {
+		reply_err(c, "ERR AUTH <password> called without any password configured for the "
+			     "default user. Are you sure your configuration is correct?");
+		return;
+	}
+	if (authenticate(c, &user, password))
+		reply_ok(c);
+}
+
+/* Printable and without blanks: the name stands in the lines of CLIENT LIST. */
+static bool name_allowed(const struct slice *name)
+{
+	for (size_t i = 0; i < name->len; i++) {
+		if (name->ptr[i] < '!' || name->ptr[i] > '~')
+			return false;
+	}
+	return true;
+}
+
+bool client_name_set(struct client *c, const struct slice *name)
+{
+	char *copy = NULL, *old;
+
+	if (!name_allowed(name)) {
+		reply_err(c, "ERR Client names cannot contain spaces, newlines or special "
+			     "characters.");
+		return false;
+	}
+	if (name->len) {
+		copy = strndup(name->ptr, name->len);
+		if (!copy) {
+			reply_err(c, "ERR out of memory");
+			return false;
+		}
+	}
+	rte_spinlock_lock(&c->srv->clients_lock);
+	old = c->name;
+	c->name = copy;
+	rte_spinlock_unlock(&c->srv->clients_lock);
+	free(old);
+	return true;
+}
+
+static void resp_set(struct client *c, uint8_t version)
+{
+	c->resp = version;
+	atomic_store_explicit(&c->pub_resp, version, memory_order_relaxed);
+}
+
+static void db_set(struct client *c, int db)
+{
+	c->db = db;
+	atomic_store_explicit(&c->pub_db, db, memory_order_relaxed);
+}
+
+/* The options behind HELLO's version, each as it comes. Replies and returns false when one is
+ * wrong. */
+static bool hello_options(struct client *c)
+{
+	for (uint32_t i = 2; i < c->argc; i++) {
+		uint32_t more = c->argc - 1 - i;
+
+		if (arg_is(&c->argv[i], "auth") && more >= 2) {
+			if (!authenticate(c, &c->argv[i + 1], &c->argv[i + 2]))
+				return false;
+			i += 2;
+		} else if (arg_is(&c->argv[i], "setname") && more >= 1) {
+			if (!client_name_set(c, &c->argv[++i]))
+				return false;
+		} else {
+			reply_errf(c, "ERR Syntax error in HELLO option '%.*s'",
+				(int)(c->argv[i].len < 128 ? c->argv[i].len : 128), c->argv[i].ptr);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void hello_reply(struct client *c)
+{
+	bool replica = atomic_load_explicit(&c->srv->is_replica, memory_order_relaxed);
+
+	reply_map(c, 7);
+	reply_bulk_str(c, "server");
+	reply_bulk_str(c, "redis");
+	reply_bulk_str(c, "version");
+	reply_bulk_str(c, MILLRACE_REDIS_VERSION);
+	reply_bulk_str(c, "proto");
+	reply_int(c, c->resp);
+	reply_bulk_str(c, "id");
+	reply_int(c, (int64_t)c->id);
+	reply_bulk_str(c, "mode");
+	reply_bulk_str(c, "standalone");
+	reply_bulk_str(c, "role");
+	reply_bulk_str(c, replica ? "replica" : "master");
+	reply_bulk_str(c, "modules");
+	reply_array(c, 0);
+}
+
+void hello_command(struct client *c)
+{
+	int64_t version = 0;
+
+	if (c->argc >= 2) {
+		if (!arg_int(&c->argv[1], &version)) {
+			reply_err(c, "ERR Protocol version is not an integer or out of range");
+			return;
+		}
+		if (version < 2 || version > 3) {
+			reply_err(c, "NOPROTO unsupported protocol version");
+			return;
+		}
+	}
+	if (!hello_options(c))
+		return;
+	if (connection_auth_required(c)) {
+		reply_err(c, "NOAUTH HELLO must be called with the client already authenticated, "
+			     "otherwise the HELLO AUTH <user> <pass> option can be used to "
+			     "authenticate the client and select the RESP protocol version at the "
+			     "same time");
+		return;
+	}
+	if (version)
+		resp_set(c, (uint8_t)version);
+	hello_reply(c);
+}
+
+void echo_command(struct client *c)
+{
+	reply_bulk(c, c->argv[1].ptr, c->argv[1].len);
+}
+
+void ping_command(struct client *c)
+{
+	if (c->argc > 2)
+		reply_arity(c);
+	else if (c->argc == 2)
+		reply_bulk(c, c->argv[1].ptr, c->argv[1].len);
+	else
+		reply_status(c, "PONG");
+}
+
+void quit_command(struct client *c)
+{
+	reply_ok(c);
+	client_flags_change(c, CLIENT_CLOSE_AFTER, 0);
+}
+
+void select_command(struct client *c)
+{
+	int64_t db;
+
+	if (!arg_int_reply(c, &c->argv[1], &db))
+		return;
+	if (db < INT32_MIN || db > INT32_MAX) {
+		reply_err(c, REPLY_NOT_INT);
+	} else if (db < 0 || db >= c->srv->cfg->databases) {
+		reply_err(c, "ERR DB index is out of range");
+	} else {
+		db_set(c, (int)db);
+		reply_ok(c);
+	}
+}
+
+void reset_command(struct client *c)
+{
+	static const struct slice no_name = {"", 0};
+	uint32_t set = 0, clear = CLIENT_MONITOR | CLIENT_REPLY_OFF | CLIENT_REPLY_SKIP_NEXT;
+
+	if (c->flags & (CLIENT_REPLICA | CLIENT_MASTER)) {
+		reply_err(c, "ERR can only reset normal client connections");
+		return;
+	}
+	if (c->flags & CLIENT_MONITOR)
+		atomic_fetch_sub_explicit(&c->srv->nr_monitors, 1, memory_order_relaxed);
+	if (password_needed(c->srv->cfg))
+		clear |= CLIENT_AUTHENTICATED;
+	else
+		set |= CLIENT_AUTHENTICATED;
+	client_flags_change(c, set, clear);
+	client_name_set(c, &no_name);
+	resp_set(c, 2);
+	db_set(c, 0);
+	reply_status(c, "RESET");
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "app/commands/dispatch.h"
+
+#include "app/commands/monitor.h"
+#include "app/control.h"
+#include "app/latency.h"
+#include "app/replication.h"
+#include "app/slowlog.h"
+#include "checks.h"
+#include "dataplane/clock.h"
+#include "dataplane/core.h"
+#include "persist/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define KEYS_INLINE 64
+/* Beyond its arguments, what a record of one command may need: MULTI, EXEC, SELECTs, a number as text. */
+#define RECORD_SLACK 8192
+/* Victims of eviction before one command at the most, so that a burst stays short. */
+#define EVICT_MAX 64
+
+static inline bool is_applier(const struct client *c)
+{
+	return c->flags & (CLIENT_MASTER | CLIENT_REPLAY);
+}
+
+static bool flag_on(const atomic_bool *flag)
+{
+	return atomic_load_explicit(flag, memory_order_relaxed);
+}
+
+/* --- refusals ---------------------------------------------------------------------------------------- */
+
+static void unknown_text(struct client *c, char *err, size_t err_len)
+{
+	size_t n;
+
+	n = (size_t)snprintf(err, err_len, "ERR unknown command '%.*s', with args beginning with: ",
+		(int)(c->argv[0].len < 128 ? c->argv[0].len : 128), c->argv[0].ptr);
+	for (uint32_t i = 1; i < c->argc && n < 128 + 60; i++) {
+		size_t room = 128 + 60 - n;
+
+		n += (size_t)snprintf(err + n, err_len - n, "'%.*s' ",
+			(int)(c->argv[i].len < room ? c->argv[i].len : room), c->argv[i].ptr);
+	}
+}
+
+static void full_name(const struct command *cmd, char *buf, size_t size)
+{
+	if (cmd->parent)
+		snprintf(buf, size, "%s|%s", cmd->parent->name, cmd->name);
+	else
+		snprintf(buf, size, "%s", cmd->name);
+}
+
+const struct command *command_find(struct client *c, char *err, size_t err_len)
+{
+	const struct command *container = NULL;
+	const struct command *cmd = command_lookup(c->srv, c->argv, c->argc, &container);
+	char name[96];
+
+	if (!cmd && container) {
+		snprintf(err, err_len, "ERR unknown subcommand '%.*s'. Try %s HELP.",
+			(int)(c->argv[1].len < 128 ? c->argv[1].len : 128), c->argv[1].ptr,
+			container->name);
+		for (char *p = strstr(err, "Try "); p && *p; p++)
+			if (*p >= 'a' && *p <= 'z' && p > strstr(err, "Try ") + 3)
+				*p = (char)(*p - 'a' + 'A');
+		return NULL;
+	}
+	if (!cmd) {
+		unknown_text(c, err, err_len);
+		return NULL;
+	}
+	if ((cmd->arity > 0 && (uint32_t)cmd->arity != c->argc) ||
+		(cmd->arity < 0 && c->argc < (uint32_t)-cmd->arity)) {
+		full_name(cmd, name, sizeof(name));
+		snprintf(err, err_len, "ERR wrong number of arguments for '%s' command", name);
+		return NULL;
+	}
+	return cmd;
+}
+
+static void evict_log(void *ctx, uint32_t part, int db, const struct entry *e)
+{
+	struct app_core *ac = ctx;
+
+	propagate_del(ac, part, db, entry_key(e), flag_on(&ac->srv->cfg->lazyfree_eviction));
+	ac->evicted_keys++;
+}
+
+/* Frees memory by the policy. True: within the limit (or nothing set). */
+static bool evict_to_limit(struct client *c)
+{
+	struct server *srv = c->srv;
+	uint64_t max = atomic_load_explicit(&srv->cfg->maxmemory, memory_order_relaxed);
+
+	if (max == 0 || is_applier(c))
+		return true;
+	if (flag_on(&srv->is_replica) && flag_on(&srv->cfg->replica_ignore_maxmemory))
+		return true;
+	for (int i = 0; server_used_memory(srv) > max; i++) {
+		if (flag_on(&srv->is_replica) || i == EVICT_MAX)
+			return false;
+		if (propagate_admit(c->ac, EVICT_MAX * 1024) != 0)
+			return false;
+		if (ks_evict_one(srv->ks, c->core_id, c->now_ms, evict_log, c->ac) == 0)
+			return false;
+	}
+	return true;
+}
+
+/* The refusals that depend on the node's state, in Redis' order. NULL: none. */
+static const char *refuse_by_state(struct client *c, const struct command *cmd)
+{
+	struct server *srv = c->srv;
+	bool write = cmd->flags & CMD_WRITE;
+	bool replica = flag_on(&srv->is_replica);
+
+	if (!evict_to_limit(c) && (cmd->flags & CMD_DENYOOM))
+		return REPLY_OOM;
+	if (write && !replica && flag_on(&srv->snapshot_failed) &&
+		flag_on(&srv->cfg->stop_writes_on_bgsave_error))
+		return "MISCONF The last snapshot could not be stored in the pool (see the log file). Commands that may "
+		       "modify the data set are disabled, because this instance is configured to report errors during "
+		       "writes if RDB snapshotting fails (stop-writes-on-bgsave-error option).";
+	if (write && !replica && !repl_enough_replicas(srv))
+		return "NOREPLICAS Not enough good replicas to write.";
+	if (write && replica && flag_on(&srv->cfg->replica_read_only))
+		return "READONLY You can't write against a read only replica.";
+	if (replica && !(cmd->flags & CMD_STALE) && !flag_on(&srv->cfg->replica_serve_stale_data) &&
+		!repl_link_up(srv))
+		return "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
+	if (flag_on(&srv->loading) && !(cmd->flags & CMD_LOADING))
+		return "LOADING Redis is loading the dataset in memory";
+	return NULL;
+}
+
+/* The text to refuse the command with, or NULL. */
+static const char *refuse(struct client *c, const struct command *cmd)
+{
+	if (is_applier(c))
+		return NULL;
+	if (!(c->flags & CLIENT_AUTHENTICATED) && !(cmd->flags & CMD_NO_AUTH))
+		return "NOAUTH Authentication required.";
+	if ((c->flags & CLIENT_REPLICA) && (cmd->flags & CMD_WRITE))
+		return "ERR Replica can't interact with the keyspace";
+	return refuse_by_state(c, cmd);
+}
+
+static bool is_paused(struct client *c, const struct command *cmd)
+{
+	struct server *srv = c->srv;
+	int64_t until = atomic_load_explicit(&srv->pause_until_ms, memory_order_relaxed);
+
+	if (until <= c->now_ms || is_applier(c) || (c->flags & CLIENT_REPLICA))
+		return false;
+	return !flag_on(&srv->pause_writes_only) || (cmd->flags & (CMD_WRITE | CMD_MAY_REPLICATE));
+}
+
+/* --- execution ------------------------------------------------------------------------------------------ */
+
+void command_lockset(struct client *c, const struct command *cmd, struct ks_lockset *ls)
+{
+	uint32_t inl[KEYS_INLINE], *pos = inl, *heap = NULL;
+	int n;
+
+	if (cmd->flags & CMD_LOCK_ALL) {
+		ks_lockset_all(ls);
+		return;
+	}
+	if (cmd->first_key == 0 && !cmd->keys)
+		return;
+	n = command_keys(cmd, c->argv, c->argc, pos, KEYS_INLINE);
+	if (n > KEYS_INLINE) {
+		heap = malloc(sizeof(*heap) * (size_t)n);
+		BUG_ON(!heap);
+		pos = heap;
+		n = command_keys(cmd, c->argv, c->argc, pos, (uint32_t)n);
+	}
+	for (int i = 0; i < n; i++)
+		ks_lockset_add(ls, cmd_key(c, &c->argv[pos[i]]).part);
+	free(heap);
+}
+
+static void count_call(struct client *c, const struct command *cmd, uint64_t cycles)
+{
+	struct command_stats *st = &c->ac->stats[cmd->id];
+	uint64_t usec = (uint64_t)((double)cycles * c->ac->us_per_cycle);
+
+	st->calls++;
+	st->cycles += cycles;
+	st->usec = (uint64_t)((double)st->cycles * c->ac->us_per_cycle);
+	st->hist[usec ? 64 - __builtin_clzll(usec) : 0]++;
+	c->ac->nr_commands++;
+	c->nr_commands++;
+	if (is_applier(c))
+		return;
+	if ((int64_t)usec >= atomic_load_explicit(
+				     &c->srv->cfg->slowlog_slower_than_us, memory_order_relaxed) &&
+		atomic_load_explicit(&c->srv->cfg->slowlog_slower_than_us, memory_order_relaxed) >=
+			0 &&
+		!(cmd->flags & CMD_SKIP_SLOWLOG))
+		slowlog_add(c->srv, c, usec);
+	if (usec >= 1000)
+		latency_add(c->srv, cmd->flags & CMD_FAST ? "fast-command" : "command",
+			(int64_t)(usec / 1000));
+}
+
+void command_call(struct client *c, const struct command *cmd)
+{
+	uint64_t start = clock_cycles();
+	uint64_t errors = c->ac->error_replies;
+
+	c->cmd = cmd;
+	if (atomic_load_explicit(&c->srv->nr_monitors, memory_order_relaxed) && !is_applier(c) &&
+		!(cmd->flags & (CMD_SKIP_MONITOR | CMD_ADMIN)))
+		monitor_feed(c->srv, c, c->argc, c->argv);
+	cmd->fn(c);
+	if (c->retry)
+		return;
+	if (c->ac->error_replies != errors)
+		c->ac->stats[cmd->id].failed++;
+	count_call(c, cmd, clock_cycles() - start);
+}
+
+static size_t record_bound(const struct client *c)
+{
+	size_t n = RECORD_SLACK;
+
+	for (uint32_t i = 0; i < c->argc; i++)
+		n += 2 * c->argv[i].len + 64;
+	return n;
+}
+
+/* Room in the log for what the command may write. RUN_DONE: there is. */
+static enum run_result admit(struct client *c, const struct command *cmd, bool *refused)
+{
+	size_t need;
+	int rc;
+
+	*refused = false;
+	c->ac->admitted = 0;
+	if (is_applier(c) || !(cmd->flags & (CMD_WRITE | CMD_MAY_REPLICATE)))
+		return RUN_DONE;
+	need = record_bound(c);
+	rc = propagate_admit(c->ac, need);
+	c->ac->admitted = need;
+	if (rc == -EAGAIN) {
+		c->ac->retries_log_full++;
+		return RUN_RETRY;
+	}
+	if (rc) {
+		*refused = true;
+		reply_err(c,
+			"ERR the command is larger than the log in persistent memory can take (pmem-size)");
+	}
+	return RUN_DONE;
+}
+
+/* The node has become a replica since the command was let in: it is refused when it comes again. */
+static bool role_changed(struct client *c, const struct command *cmd)
+{
+	return (cmd->flags & CMD_WRITE) && !is_applier(c) && flag_on(&c->srv->is_replica) &&
+	       flag_on(&c->srv->cfg->replica_read_only);
+}
+
+/* Locks, runs, logs, unlocks. */
+static enum run_result run_locked(struct client *c, const struct command *cmd)
+{
+	struct keyspace *ks = c->srv->ks;
+	struct ks_lockset ls;
+	uint64_t written, end;
+
+	ks_lockset_init(&ls);
+	command_lockset(c, cmd, &ls);
+	if (!ks_lockset_try(ks, &ls)) {
+		ks_lockset_fini(&ls);
+		c->ac->retries_busy++;
+		return RUN_RETRY;
+	}
+	if (role_changed(c, cmd)) {
+		ks_lockset_unlock(ks, &ls);
+		ks_lockset_fini(&ls);
+		return RUN_RETRY;
+	}
+	c->retry = false;
+	command_call(c, cmd);
+	end = propagate_effects(c);
+	if (end) {
+		ks_lockset_set_written(ks, &ls, end);
+		c->last_write_off = end;
+	}
+	written = end ? end : ks_lockset_written(ks, &ls);
+	ks_lockset_unlock(ks, &ls);
+	ks_lockset_fini(&ls);
+	if (written > c->gate)
+		c->gate = written;
+	propagation_reset(c->ac->prop);
+	if (c->retry) {
+		c->retry = false;
+		c->ac->retries_busy++;
+		return RUN_RETRY;
+	}
+	if (c->flags & CLIENT_BLOCKED)
+		return RUN_BLOCK;
+	return RUN_DONE;
+}
+
+static enum run_result reject(struct client *c, const struct command *cmd, const char *text)
+{
+	if (cmd)
+		c->ac->stats[cmd->id].rejected++;
+	reply_err(c, text);
+	return RUN_DONE;
+}
+
+enum run_result command_run(struct client *c)
+{
+	const struct command *cmd;
+	const char *refusal;
+	enum run_result rc;
+	bool refused;
+	char err[512];
+
+	cmd = command_find(c, err, sizeof(err));
+	if (!cmd)
+		return reject(c, NULL, err);
+	refusal = refuse(c, cmd);
+	if (refusal)
+		return reject(c, cmd, refusal);
+	if (is_paused(c, cmd))
+		return RUN_PAUSED;
+	rc = admit(c, cmd, &refused);
+	if (rc != RUN_DONE || refused)
+		return rc;
+	atomic_store_explicit(&c->last_cmd, cmd, memory_order_relaxed);
+	return run_locked(c, cmd);
+}
+
+void cmd_retry(struct client *c)
+{
+	c->retry = true;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Keys as commands see them: expiry by role, access statistics, deletion as an effect.
+ */
+#include "app/commands/dispatch.h"
+
+#include "checks.h"
+
+#include <string.h>
+
+struct ks_key cmd_key(struct client *c, const struct slice *key)
+{
+	return ks_key(c->srv->ks, key->ptr, key->len);
+}
+
+static bool deletes_expired(const struct client *c)
+{
+	return !(c->flags & (CLIENT_MASTER | CLIENT_REPLAY)) &&
+	       !atomic_load_explicit(&c->srv->is_replica, memory_order_relaxed);
+}
+
+/* Effects of an expiry go before the command's own. */
+static void expire_now(struct client *c, struct entry *e, int db)
+{
+	bool unlink = atomic_load_explicit(&c->srv->cfg->lazyfree_expire, memory_order_relaxed);
+	struct slice argv[2] = {slice_str(unlink ? "UNLINK" : "DEL"), entry_key(e)};
+
+	prop_before(c, db, 2, argv);
+	ks_del(c->srv->ks, c->core_id, db, e);
+	c->ac->expired_keys++;
+}
+
+struct entry *lookup_db(struct client *c, int db, const struct slice *key, bool touch)
+{
+	struct keyspace *ks = c->srv->ks;
+	struct ks_key k = cmd_key(c, key);
+	struct entry *e = ks_find(ks, db, &k);
+
+	if (!e)
+		return NULL;
+	if (entry_expired(e, c->now_ms)) {
+		if (deletes_expired(c)) {
+			/* Without room in the log the key is only hidden, as on a replica. */
+			if (propagate_admit(c->ac, c->ac->admitted + key->len + 128) == 0) {
+				c->ac->admitted += key->len + 128;
+				expire_now(c, e, db);
+			}
+			return NULL;
+		}
+		if (!(c->flags & (CLIENT_MASTER | CLIENT_REPLAY)))
+			return NULL;
+	}
+	if (touch && !(c->flags & CLIENT_NO_TOUCH))
+		entry_touch(ks, e, c->now_ms);
+	return e;
+}
+
+struct entry *lookup_read(struct client *c, const struct slice *key)
+{
+	struct entry *e = lookup_db(c, c->db, key, true);
+
+	if (e)
+		c->ac->keyspace_hits++;
+	else
+		c->ac->keyspace_misses++;
+	return e;
+}
+
+struct entry *lookup_write(struct client *c, const struct slice *key)
+{
+	return lookup_db(c, c->db, key, true);
+}
+
+static struct entry *only_string(struct client *c, struct entry *e, bool *bad)
+{
+	*bad = e && entry_type(e) != OBJ_STRING;
+	if (*bad)
+		reply_err(c, REPLY_WRONGTYPE);
+	return e;
+}
+
+struct entry *lookup_read_str(struct client *c, const struct slice *key, bool *bad)
+{
+	return only_string(c, lookup_read(c, key), bad);
+}
+
+struct entry *lookup_write_str(struct client *c, const struct slice *key, bool *bad)
+{
+	return only_string(c, lookup_write(c, key), bad);
+}
+
+void cmd_delete(struct client *c, struct entry *e, int db)
+{
+	ks_del(c->srv->ks, c->core_id, db, e);
+}

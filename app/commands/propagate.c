@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Effects of commands, and their way into the log.
+ *
+ * A record leaves the stream in database 0, as it found it, and is one reservation: [MULTI] effects [EXEC], with
+ * SELECTs between them as needed. MULTI is there when there is more than one effect.
+ */
+#include "app/commands/dispatch.h"
+
+#include "app/commands/encode.h"
+#include "checks.h"
+#include "persist/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The effects of the command under way, already in RESP. */
+struct effects {
+	struct encbuf bytes;
+	unsigned nr;
+	int db; /* database that the bytes leave selected */
+};
+
+struct propagation {
+	struct effects before, main, after;
+	struct encbuf record;
+	bool replaced, none;
+	uint64_t dirty;
+};
+
+int propagation_create(struct propagation **out)
+{
+	*out = calloc(1, sizeof(**out));
+	return *out ? 0 : -ENOMEM;
+}
+
+void propagation_destroy(struct propagation **p)
+{
+	if (!*p)
+		return;
+	encbuf_fini(&(*p)->before.bytes);
+	encbuf_fini(&(*p)->main.bytes);
+	encbuf_fini(&(*p)->after.bytes);
+	encbuf_fini(&(*p)->record);
+	free(*p);
+	*p = NULL;
+}
+
+static void effects_reset(struct effects *e)
+{
+	e->bytes.len = 0;
+	e->nr = 0;
+	e->db = 0;
+}
+
+void propagation_reset(struct propagation *p)
+{
+	if (p->before.nr)
+		effects_reset(&p->before);
+	if (p->after.nr)
+		effects_reset(&p->after);
+	if (p->main.nr)
+		effects_reset(&p->main);
+	p->record.len = 0;
+	p->replaced = p->none = false;
+	p->dirty = 0;
+}
+
+void cmd_dirty(struct client *c, uint64_t n)
+{
+	c->ac->prop->dirty += n;
+}
+
+void prop_replace(struct client *c, int argc, const struct slice *argv)
+{
+	struct propagation *p = c->ac->prop;
+
+	effects_reset(&p->main);
+	p->replaced = true;
+	p->none = false;
+	p->main.nr = 1;
+	encode_command(&p->main.bytes, argc, argv);
+}
+
+void prop_none(struct client *c)
+{
+	c->ac->prop->none = true;
+}
+
+void prop_also(struct client *c, int argc, const struct slice *argv)
+{
+	struct effects *e = &c->ac->prop->after;
+
+	if (e->nr == 0)
+		e->db = c->db;
+	e->nr++;
+	encode_command(&e->bytes, argc, argv);
+}
+
+void prop_before(struct client *c, int db, int argc, const struct slice *argv)
+{
+	struct effects *e = &c->ac->prop->before;
+
+	if (e->nr == 0)
+		e->db = 0;
+	if (e->db != db) {
+		encode_select(&e->bytes, db);
+		e->db = db;
+	}
+	e->nr++;
+	encode_command(&e->bytes, argc, argv);
+}
+
+/* Builds the record of all effects. Returns false when there is none. */
+static bool build_record(struct client *c, struct propagation *p)
+{
+	struct encbuf *r = &p->record;
+	bool own = p->dirty && !p->none;
+	unsigned nr = p->before.nr + p->after.nr + (own ? 1 : 0);
+	int db = 0;
+
+	if (nr == 0)
+		return false;
+	r->len = 0;
+	if (nr > 1)
+		encode_word(r, "MULTI");
+	if (p->before.nr) {
+		encbuf_add(r, p->before.bytes.ptr, p->before.bytes.len);
+		db = p->before.db;
+	}
+	if ((own || p->after.nr) && db != c->db) {
+		encode_select(r, c->db);
+		db = c->db;
+	}
+	if (own && p->replaced)
+		encbuf_add(r, p->main.bytes.ptr, p->main.bytes.len);
+	else if (own)
+		encode_command(r, (int)c->argc, c->argv);
+	encbuf_add(r, p->after.bytes.ptr, p->after.bytes.len);
+	if (db != 0)
+		encode_select(r, 0);
+	if (nr > 1)
+		encode_word(r, "EXEC");
+	return true;
+}
+
+uint64_t propagate_effects(struct client *c)
+{
+	struct propagation *p = c->ac->prop;
+	uint64_t end = 0;
+
+	if (p->dirty)
+		c->ac->dirty_count += p->dirty;
+	if (c->flags & (CLIENT_MASTER | CLIENT_REPLAY))
+		return 0; /* the stream is logged as it came, or is in the log already */
+	if (atomic_load_explicit(&c->srv->is_replica, memory_order_relaxed))
+		return 0; /* writes to a writable replica stay local */
+	if (build_record(c, p))
+		end = log_append(c->ac->log, p->record.ptr, p->record.len);
+	return end;
+}
+
+void propagate_del(struct app_core *ac, uint32_t part, int db, struct slice key, bool unlink)
+{
+	struct slice argv[2] = {slice_str(unlink ? "UNLINK" : "DEL"), key};
+	struct encbuf *r = &ac->prop->record;
+	uint64_t end;
+
+	r->len = 0;
+	if (db != 0)
+		encode_select(r, db);
+	encode_command(r, 2, argv);
+	if (db != 0)
+		encode_select(r, 0);
+	end = log_append(ac->log, r->ptr, r->len);
+	ks_part_set_written(ac->srv->ks, part, end);
+	ac->dirty_count++;
+}
+
+int propagate_admit(struct app_core *ac, size_t len)
+{
+	return log_admit(ac->log, len);
+}

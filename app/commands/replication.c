@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The commands of replication: REPLICAOF, ROLE, REPLCONF, PSYNC, SYNC, WAIT.
+ */
+#include "app/replication.h"
+
+#include "app/apply.h"
+#include "app/commands/command.h"
+#include "app/control.h"
+#include "app/repl_sync.h"
+#include "dataplane/core.h"
+#include "persist/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- REPLICAOF -------------------------------------------------------------------------------------------- */
+
+struct role_msg {
+	struct core_msg msg;
+	struct server *srv;
+	uint64_t client_id;
+};
+
+static void promoted(struct server *srv, uint64_t client_id)
+{
+	static const char ok[] = "+OK\r\n", select0[] = "*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n";
+	struct repl *r = srv->repl;
+	struct app_core *ac = srv->cores[0];
+
+	/* The inherited stream returns to database 0 before anything of the new history. */
+	if (atomic_load(&r->stream_db) != 0 && log_admit(ac->log, sizeof(select0)) == 0) {
+		log_append(ac->log, select0, sizeof(select0) - 1);
+		atomic_store(&r->stream_db, 0);
+	}
+	atomic_store(&srv->is_replica, false);
+	for (unsigned i = 0; i < srv->nr_cores; i++)
+		repl_post_drop_replicas(srv, i);
+	server_log(srv, 2, "repl: master now off=%llu", (unsigned long long)log_tail(srv->log));
+	client_send_unblock(srv, client_id, ok, sizeof(ok) - 1);
+}
+
+static void detach_run(struct core *core, struct core_msg *m)
+{
+	struct role_msg *msg = (struct role_msg *)m;
+	struct server *srv = msg->srv;
+	struct psync_ids ids;
+
+	repl_sync_detach(srv);
+	repl_ids_shifted(srv, NULL, &ids);
+	repl_ids_change(srv, &ids, promoted, msg->client_id);
+	free(msg);
+}
+
+static void attach_run(struct core *core, struct core_msg *m)
+{
+	struct role_msg *msg = (struct role_msg *)m;
+
+	if (atomic_load(&msg->srv->is_replica) && repl_sync_attach(msg->srv))
+		server_log(msg->srv, 3, "repl: cannot follow the master: out of memory");
+	free(msg);
+}
+
+static bool post_role(struct client *c, void (*fn)(struct core *, struct core_msg *))
+{
+	struct role_msg *msg = calloc(1, sizeof(*msg));
+
+	if (!msg)
+		return false;
+	msg->msg.fn = fn;
+	msg->srv = c->srv;
+	msg->client_id = c->id;
+	if (core_post(c->srv->cores[0]->core, &msg->msg)) {
+		free(msg);
+		return false;
+	}
+	return true;
+}
+
+static void become_master(struct client *c)
+{
+	if (!atomic_load(&c->srv->is_replica)) {
+		reply_ok(c);
+		return;
+	}
+	config_set_replicaof(c->srv->cfg, NULL, 0);
+	if (!post_role(c, detach_run)) {
+		reply_err(c, "ERR busy, try again");
+		return;
+	}
+	server_log(c->srv, 2, "repl: REPLICAOF NO ONE from %s", c->peer);
+	c->flags |= CLIENT_BLOCKED; /* until the new id is durable */
+	c->block = BLOCK_CONTROL;
+	c->block_until_ms = 0;
+}
+
+static void cmd_replicaof(struct client *c)
+{
+	struct repl *r = c->srv->repl;
+	char host[256];
+	int64_t port;
+	bool same;
+
+	if (arg_is(&c->argv[1], "no") && arg_is(&c->argv[2], "one")) {
+		become_master(c);
+		return;
+	}
+	if (c->flags & CLIENT_REPLICA) {
+		reply_err(c, "ERR Command is not valid when client is a replica.");
+		return;
+	}
+	if (!arg_int(&c->argv[2], &port) || port < 0 || port > 65535) {
+		reply_err(c, "ERR Invalid master port");
+		return;
+	}
+	snprintf(host, sizeof(host), "%.*s", (int)(c->argv[1].len < 255 ? c->argv[1].len : 255),
+		c->argv[1].ptr);
+	rte_spinlock_lock(&r->lock);
+	same = atomic_load(&c->srv->is_replica) && r->master_port == port &&
+	       strcasecmp(r->master_host, host) == 0;
+	if (!same) {
+		snprintf(r->master_host, sizeof(r->master_host), "%s", host);
+		r->master_port = (int)port;
+	}
+	rte_spinlock_unlock(&r->lock);
+	if (same) {
+		reply_status(c, "OK Already connected to specified master");
+		return;
+	}
+	config_set_replicaof(c->srv->cfg, host, (int)port);
+	atomic_store(&r->link_up, false);
+	atomic_store(&c->srv->is_replica, true);
+	server_log(c->srv, 2, "repl: REPLICAOF %s:%d from %s", host, (int)port, c->peer);
+	if (!post_role(c, attach_run)) {
+		reply_err(c, "ERR busy, try again");
+		return;
+	}
+	reply_ok(c);
+}
+
+/* --- ROLE ----------------------------------------------------------------------------------------------------- */
+
+static void role_master(struct client *c)
+{
+	struct repl *r = c->srv->repl;
+	struct replica *rep;
+	size_t n = 0;
+
+	reply_array(c, 3);
+	reply_bulk_str(c, "master");
+	reply_int(c, (int64_t)log_tail(c->srv->log));
+	reply_defer_begin(c);
+	rte_spinlock_lock(&r->lock);
+	TAILQ_FOREACH(rep, &r->replicas, list_link) {
+		char num[24];
+
+		if (rep->state != REPLICA_ONLINE)
+			continue;
+		n++;
+		reply_array(c, 3);
+		reply_bulk_str(c, rep->ip);
+		snprintf(num, sizeof(num), "%d", rep->listening_port);
+		reply_bulk_str(c, num);
+		snprintf(num, sizeof(num), "%llu", (unsigned long long)atomic_load(&rep->ack_off));
+		reply_bulk_str(c, num);
+	}
+	rte_spinlock_unlock(&r->lock);
+	reply_defer_end_array(c, n);
+}
+
+static void cmd_role(struct client *c)
+{
+	struct repl *r = c->srv->repl;
+	char host[256];
+	int port;
+
+	if (!atomic_load(&c->srv->is_replica)) {
+		role_master(c);
+		return;
+	}
+	rte_spinlock_lock(&r->lock);
+	snprintf(host, sizeof(host), "%s", r->master_host);
+	port = r->master_port;
+	rte_spinlock_unlock(&r->lock);
+	reply_array(c, 5);
+	reply_bulk_str(c, "slave");
+	reply_bulk_str(c, host);
+	reply_int(c, port);
+	reply_bulk_str(c, link_state_name((enum link_state)atomic_load(&r->link_state)));
+	reply_int(c, (int64_t)log_tail(c->srv->log));
+}
+
+/* --- REPLCONF ----------------------------------------------------------------------------------------------------- */
+
+static bool replica_of(struct client *c)
+{
+	if (!c->replica && c->conn) {
+		const char *colon = strrchr(c->peer, ':');
+
+		c->replica = replica_create(c->conn, c->srv->log, c->id);
+		if (c->replica)
+			snprintf(c->replica->ip, sizeof(c->replica->ip), "%.*s",
+				colon ? (int)(colon - c->peer) : (int)strlen(c->peer), c->peer);
+	}
+	return c->replica;
+}
+
+/* One option. False: it has been answered, or is one that never is. */
+static bool replconf_option(struct client *c, const struct slice *name, const struct slice *val)
+{
+	struct replica *rep = c->replica;
+	int64_t n;
+
+	if (arg_is(name, "listening-port")) {
+		if (!arg_int_reply(c, val, &n))
+			return false;
+		rep->listening_port = (int)n;
+	} else if (arg_is(name, "ip-address")) {
+		if (val->len >= sizeof(rep->ip)) {
+			reply_errf(c,
+				"ERR REPLCONF ip-address provided by replica instance is too long: %zu bytes",
+				val->len);
+			return false;
+		}
+		snprintf(rep->ip, sizeof(rep->ip), "%.*s", (int)val->len, val->ptr);
+	} else if (arg_is(name, "capa")) {
+		rep->capa_eof |= arg_is(val, "eof");
+		rep->capa_psync2 |= arg_is(val, "psync2");
+	} else if (arg_is(name, "ack")) {
+		if ((c->flags & CLIENT_REPLICA) && arg_int(val, &n) && n >= 0) {
+			replica_ack(rep, (uint64_t)n, c->now_ms);
+			atomic_fetch_add(&c->srv->repl->ack_gen, 1);
+		}
+		return false;
+	} else if (arg_is(name, "getack")) {
+		return false;
+	} else if (arg_is(name, "rdb-only")) {
+		if (!arg_int_range_reply(c, val, 0, 1, &n, NULL))
+			return false;
+		rep->rdb_only = n == 1;
+	} else if (arg_is(name, "rdb-filter-only")) {
+		if (val->len) {
+			reply_err(c, "ERR rdb-filter-only: functions only is not supported yet");
+			return false;
+		}
+	} else {
+		reply_errf(c, "ERR Unrecognized REPLCONF option: %.*s",
+			(int)(name->len < 128 ? name->len : 128), name->ptr);
+		return false;
+	}
+	return true;
+}
+
+static void cmd_replconf(struct client *c)
+{
+	if (c->argc % 2 == 0) {
+		reply_err(c, REPLY_SYNTAX);
+		return;
+	}
+	if (!replica_of(c)) {
+		reply_err(c, "ERR not available here");
+		return;
+	}
+	for (uint32_t i = 1; i < c->argc; i += 2)
+		if (!replconf_option(c, &c->argv[i], &c->argv[i + 1]))
+			return;
+	reply_ok(c);
+}
+
+/* --- PSYNC, SYNC ----------------------------------------------------------------------------------------------------- */
+
+static bool sync_allowed(struct client *c)
+{
+	if (atomic_load(&c->srv->is_replica) && !repl_link_up(c->srv)) {
+		reply_err(c, "NOMASTERLINK Can't SYNC while not connected with my master");
+		return false;
+	}
+	if (!replica_of(c)) {
+		reply_err(c, "ERR not available here");
+		return false;
+	}
+	return true;
+}
+
+static void begin(struct client *c)
+{
+	if (c->flags & CLIENT_MONITOR) {
+		c->flags &= ~CLIENT_MONITOR;
+		atomic_fetch_sub(&c->srv->nr_monitors, 1);
+	}
+	repl_replica_add(c);
+	if (!c->in_dirty) {
+		c->in_dirty = true;
+		TAILQ_INSERT_TAIL(&c->ac->dirty, c, dirty_link);
+	}
+}
+
+static void cmd_psync(struct client *c)
+{
+	struct repl *r = c->srv->repl;
+	struct psync_ids ids;
+	char id[64];
+	int64_t offset;
+	uint64_t off;
+	const char *why;
+
+	if (c->flags & CLIENT_REPLICA)
+		return;
+	if (!arg_int_reply(c, &c->argv[2], &offset) || !sync_allowed(c))
+		return;
+	snprintf(id, sizeof(id), "%.*s", (int)(c->argv[1].len < 63 ? c->argv[1].len : 63),
+		c->argv[1].ptr);
+	repl_ids(c->srv, &ids);
+	c->replica->psync = true;
+	if (psync_accept(&ids, c->srv->log, id, offset, &off, &why)) {
+		atomic_fetch_add(&r->sync_partial_ok, 1);
+		server_log(c->srv, 2, "repl: partial resync peer=%s off=%llu bytes=%llu", c->peer,
+			(unsigned long long)off, (unsigned long long)(log_tail(c->srv->log) - off));
+		begin(c);
+		replica_start_partial(c->replica, ids.replid, off, c->now_ms);
+		return;
+	}
+	if (id[0] != '?')
+		atomic_fetch_add(&r->sync_partial_err, 1);
+	atomic_fetch_add(&r->sync_full, 1);
+	server_log(c->srv, 2, "repl: full sync peer=%s asked=%s:%lld reason=%s", c->peer, id,
+		(long long)offset, id[0] == '?' ? "the replica has no history" : why);
+	begin(c);
+	repl_full_sync(c);
+}
+
+static void cmd_sync(struct client *c)
+{
+	if (c->flags & CLIENT_REPLICA)
+		return;
+	if (!sync_allowed(c))
+		return;
+	atomic_fetch_add(&c->srv->repl->sync_full, 1);
+	server_log(c->srv, 2, "repl: full sync peer=%s reason=SYNC", c->peer);
+	c->replica->psync = false;
+	begin(c);
+	repl_full_sync(c);
+}
+
+/* --- WAIT ------------------------------------------------------------------------------------------------------------------ */
+
+static void cmd_wait(struct client *c)
+{
+	int64_t want, timeout;
+	unsigned have;
+
+	if (atomic_load(&c->srv->is_replica)) {
+		reply_err(c,
+			"ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a "
+			"replica is configured to be writable (which is not the default) writes to replicas are just "
+			"local and are not propagated.");
+		return;
+	}
+	if (!arg_int_reply(c, &c->argv[1], &want))
+		return;
+	if (!arg_int(&c->argv[2], &timeout)) {
+		reply_err(c, "ERR timeout is not an integer or out of range");
+		return;
+	}
+	if (timeout < 0) {
+		reply_err(c, "ERR timeout is negative");
+		return;
+	}
+	have = repl_count_acked(c->srv, c->last_write_off);
+	if ((int64_t)have >= want) {
+		reply_int(c, have);
+		return;
+	}
+	c->wait_offset = c->last_write_off;
+	c->wait_replicas = want > 1000000 ? 1000000 : (int)want;
+	c->block = BLOCK_WAIT;
+	c->block_until_ms = timeout ? c->now_ms + timeout : 0;
+	c->flags |= CLIENT_BLOCKED;
+	repl_request_acks(c->ac);
+}
+
+struct command repl_commands[] = {
+	{.name = "replicaof",
+		.fn = cmd_replicaof,
+		.arity = 3,
+		.flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_STALE | CMD_NO_ASYNC_LOADING,
+		.group = "server",
+		.since = "5.0.0",
+		.complexity = "O(1)",
+		.summary = "Makes the node a replica of another, or a master (NO ONE)."},
+	{.name = "slaveof",
+		.fn = cmd_replicaof,
+		.arity = 3,
+		.flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_STALE | CMD_NO_ASYNC_LOADING,
+		.group = "server",
+		.since = "1.0.0",
+		.complexity = "O(1)",
+		.summary = "The older name of REPLICAOF."},
+	{.name = "role",
+		.fn = cmd_role,
+		.arity = 1,
+		.flags = CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST,
+		.group = "server",
+		.since = "2.8.12",
+		.complexity = "O(1)",
+		.categories = "admin dangerous",
+		.summary = "Tells the node's role in replication, its offset and its peers."},
+	{.name = "replconf",
+		.fn = cmd_replconf,
+		.arity = -1,
+		.flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_ALLOW_BUSY,
+		.group = "server",
+		.since = "3.0.0",
+		.complexity = "O(1)",
+		.summary = "Sets options of a replication link (internal)."},
+	{.name = "psync",
+		.fn = cmd_psync,
+		.arity = -3,
+		.flags = CMD_ADMIN | CMD_NO_MULTI | CMD_NOSCRIPT | CMD_NO_ASYNC_LOADING,
+		.group = "server",
+		.since = "2.8.0",
+		.summary = "Continues or begins a replication stream (internal)."},
+	{.name = "sync",
+		.fn = cmd_sync,
+		.arity = 1,
+		.flags = CMD_ADMIN | CMD_NO_MULTI | CMD_NOSCRIPT | CMD_NO_ASYNC_LOADING,
+		.group = "server",
+		.since = "1.0.0",
+		.summary = "Begins a replication stream (internal)."},
+	{.name = "wait",
+		.fn = cmd_wait,
+		.arity = 3,
+		.flags = CMD_NOSCRIPT,
+		.group = "generic",
+		.since = "3.0.0",
+		.complexity = "O(1)",
+		.categories = "connection",
+		.summary =
+			"Waits until this connection's writes are durable on a number of replicas."},
+	{.name = NULL},
+};

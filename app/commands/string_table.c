@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The table of string commands.
+ */
+#include "app/commands/string_cmds.h"
+
+#include "app/commands/command.h"
+
+#define ONE_KEY                                                                                    \
+	.first_key = 1, .last_key = 1, .key_step = 1, .group = "string", .categories = "string"
+#define ALL_KEYS .first_key = 1, .last_key = -1, .group = "string", .categories = "string"
+
+struct command string_commands[] = {
+	{"append", string_cmd_append, 3, CMD_WRITE | CMD_DENYOOM | CMD_FAST, ONE_KEY,
+		.since = "2.0.0",
+		.complexity = "O(M) where M is the length of what is appended, amortized",
+		.summary = "Adds bytes to the end of a string"},
+	{"decr", string_cmd_decr, 2, CMD_WRITE | CMD_DENYOOM | CMD_FAST, ONE_KEY, .since = "1.0.0",
+		.complexity = "O(1)", .summary = "Takes one from an integer"},
+	{"decrby", string_cmd_decrby, 3, CMD_WRITE | CMD_DENYOOM | CMD_FAST, ONE_KEY,
+		.since = "1.0.0", .complexity = "O(1)",
+		.summary = "Takes a number from an integer"},
+	{"get", string_cmd_get, 2, CMD_READONLY | CMD_FAST, ONE_KEY, .since = "1.0.0",
+		.complexity = "O(1)", .summary = "Reads a string"},
+	{"getdel", string_cmd_getdel, 2, CMD_WRITE | CMD_FAST, ONE_KEY, .since = "6.2.0",
+		.complexity = "O(1)", .summary = "Reads a string and removes its key"},
+	{"getex", string_cmd_getex, -2, CMD_WRITE | CMD_FAST, ONE_KEY, .since = "6.2.0",
+		.complexity = "O(1)",
+		.summary = "Reads a string and sets or removes its time to live"},
+	{"getrange", string_cmd_getrange, 4, CMD_READONLY, ONE_KEY, .since = "2.4.0",
+		.complexity = "O(N) where N is the length of the reply",
+		.summary = "Reads part of a string"},
+	{"getset", string_cmd_getset, 3, CMD_WRITE | CMD_DENYOOM | CMD_FAST, ONE_KEY,
+		.since = "1.0.0", .complexity = "O(1)",
+		.summary = "Replaces a string and replies the old one"},
+	{"incr", string_cmd_incr, 2, CMD_WRITE | CMD_DENYOOM | CMD_FAST, ONE_KEY, .since = "1.0.0",
+		.complexity = "O(1)", .summary = "Adds one to an integer"},
+	{"incrby", string_cmd_incrby, 3, CMD_WRITE | CMD_DENYOOM | CMD_FAST, ONE_KEY,
+		.since = "1.0.0", .complexity = "O(1)", .summary = "Adds a number to an integer"},
+	{"incrbyfloat", string_cmd_incrbyfloat, 3, CMD_WRITE | CMD_DENYOOM | CMD_FAST, ONE_KEY,
+		.since = "2.6.0", .complexity = "O(1)",
+		.summary = "Adds a number to a floating-point number"},
+	{"lcs", string_cmd_lcs, -3, CMD_READONLY, .first_key = 1, .last_key = 2, .key_step = 1,
+		.group = "string", .categories = "string", .since = "7.0.0",
+		.complexity = "O(N*M) where N and M are the lengths of the strings",
+		.summary = "Finds the longest common subsequence of two strings"},
+	{"mget", string_cmd_mget, -2, CMD_READONLY | CMD_FAST, ALL_KEYS, .key_step = 1,
+		.since = "1.0.0", .complexity = "O(N) where N is the number of keys",
+		.summary = "Reads several strings"},
+	{"mset", string_cmd_mset, -3, CMD_WRITE | CMD_DENYOOM, ALL_KEYS, .key_step = 2,
+		.since = "1.0.1", .complexity = "O(N) where N is the number of keys",
+		.summary = "Sets several strings at once"},
+	{"msetnx", string_cmd_msetnx, -3, CMD_WRITE | CMD_DENYOOM, ALL_KEYS, .key_step = 2,
+		.since = "1.0.1", .complexity = "O(N) where N is the number of keys",
+		.summary = "Sets several strings at once if none of the keys is there"},
+	{"psetex", string_cmd_psetex, 4, CMD_WRITE | CMD_DENYOOM, ONE_KEY, .since = "2.6.0",
+		.complexity = "O(1)",
+		.summary = "Sets a string with a time to live in milliseconds"},
+	{"set", string_cmd_set, -3, CMD_WRITE | CMD_DENYOOM, ONE_KEY, .since = "1.0.0",
+		.complexity = "O(1)",
+		.summary = "Sets a string, with conditions or a time to live"},
+	{"setex", string_cmd_setex, 4, CMD_WRITE | CMD_DENYOOM, ONE_KEY, .since = "2.0.0",
+		.complexity = "O(1)", .summary = "Sets a string with a time to live in seconds"},
+	{"setnx", string_cmd_setnx, 3, CMD_WRITE | CMD_DENYOOM | CMD_FAST, ONE_KEY,
+		.since = "1.0.0", .complexity = "O(1)",
+		.summary = "Sets a string if the key is not there"},
+	{"setrange", string_cmd_setrange, 4, CMD_WRITE | CMD_DENYOOM, ONE_KEY, .since = "2.2.0",
+		.complexity = "O(M) where M is the length of what is written",
+		.summary = "Overwrites part of a string from an offset on"},
+	{"strlen", string_cmd_strlen, 2, CMD_READONLY | CMD_FAST, ONE_KEY, .since = "2.2.0",
+		.complexity = "O(1)", .summary = "Tells the length of a string"},
+	{"substr", string_cmd_getrange, 4, CMD_READONLY, ONE_KEY, .since = "1.0.0",
+		.complexity = "O(N) where N is the length of the reply",
+		.summary = "Reads part of a string, under GETRANGE's old name"},
+	{0},
+};

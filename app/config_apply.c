@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What has to happen beyond storing the value when CONFIG SET changes the node.
+ *
+ * Most values need nothing: whoever uses one reads it each time. The keyspace keeps copies of its
+ * own, since it knows no configuration.
+ */
+#include "app/config_apply.h"
+
+#include "app/control.h"
+
+#include <string.h>
+
+#define LEVEL_WARNING 3
+
+static int load_int(const atomic_int *value)
+{
+	return atomic_load_explicit(value, memory_order_relaxed);
+}
+
+static void apply_policy(struct server *srv)
+{
+	const struct config *cfg = srv->cfg;
+
+	ks_set_policy(srv->ks, (enum ks_policy)load_int(&cfg->maxmemory_policy),
+		(unsigned)load_int(&cfg->maxmemory_samples), load_int(&cfg->lfu_log_factor),
+		load_int(&cfg->lfu_decay_time));
+}
+
+static const struct {
+	const char *name;
+	void (*apply)(struct server *srv);
+} actions[] = {
+	{"lfu-decay-time", apply_policy},
+	{"lfu-log-factor", apply_policy},
+	{"maxmemory-policy", apply_policy},
+	{"maxmemory-samples", apply_policy},
+};
+
+static int changed(void *ctx, const char *name, char *err, size_t err_len)
+{
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
+		if (strcmp(name, actions[i].name) == 0)
+			actions[i].apply(ctx);
+	return 0;
+}
+
+void config_apply_setup(struct server *srv)
+{
+	const struct config_hooks hooks = {changed, srv};
+	const char *text;
+
+	config_set_hooks(srv->cfg, &hooks);
+	for (unsigned i = 0; (text = config_warning(srv->cfg, i)); i++)
+		server_log(srv, LEVEL_WARNING, "config: %s", text);
+}

@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "app/control.h"
+
+#include "app/listen.h"
+#include "app/replication.h"
+#include "app/snapshot.h"
+#include "checks.h"
+#include "dataplane/clock.h"
+#include "persist/log.h"
+#include "persist/snapshot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define TICK_MS       100
+#define MAX_SAVERS    32
+#define CLIENT_NOBODY 0
+
+struct control {
+	struct server *srv;
+	int epoll_fd, wake_fd, signal_fd;
+	struct listeners *listeners;
+
+	/* from other threads, under lock */
+	pthread_mutex_t lock;
+	struct control_job *jobs, **jobs_tail;
+	bool save_wanted, save_export;
+	uint64_t savers[MAX_SAVERS]; /* clients that wait in SAVE */
+	unsigned nr_savers;
+	bool shutdown_wanted;
+	unsigned shutdown_flags;
+	uint64_t shutdown_client;
+
+	/* this thread only */
+	bool shutdown_begun, export_this, stop;
+	int64_t shutdown_deadline_ms;
+	int64_t tick_ms;
+	uint64_t last_commands, last_in, last_out;
+	int64_t last_rate_ms;
+	int64_t retry_snapshot_ms;
+};
+
+int control_create(struct server *srv, struct control **out, char *err, size_t err_len)
+{
+	struct control *c = calloc(1, sizeof(*c));
+	struct epoll_event ev = {.events = EPOLLIN};
+	sigset_t set;
+	int rc;
+
+	if (!c)
+		return -ENOMEM;
+	c->srv = srv;
+	c->jobs_tail = &c->jobs;
+	pthread_mutex_init(&c->lock, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &set, NULL); /* before any other thread is started */
+	c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	c->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	c->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	ev.data.fd = c->wake_fd;
+	epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, c->wake_fd, &ev);
+	ev.data.fd = c->signal_fd;
+	epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, c->signal_fd, &ev);
+	srv->control = c;
+	rc = listeners_open(srv, c->epoll_fd, &c->listeners, err, err_len);
+	if (rc) {
+		control_destroy(&c);
+		srv->control = NULL;
+		return rc;
+	}
+	*out = c;
+	return 0;
+}
+
+void control_destroy(struct control **cp)
+{
+	struct control *c = *cp;
+
+	if (!c)
+		return;
+	listeners_close(&c->listeners);
+	close(c->signal_fd);
+	close(c->wake_fd);
+	close(c->epoll_fd);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+	*cp = NULL;
+}
+
+void control_wake(struct server *srv)
+{
+	uint64_t one = 1;
+
+	if (srv->control && write(srv->control->wake_fd, &one, sizeof(one)) < 0)
+		return; /* the counter is full: it wakes anyway */
+}
+
+void control_post(struct server *srv, struct control_job *job)
+{
+	struct control *c = srv->control;
+
+	job->next = NULL;
+	job->srv = srv;
+	pthread_mutex_lock(&c->lock);
+	*c->jobs_tail = job;
+	c->jobs_tail = &job->next;
+	pthread_mutex_unlock(&c->lock);
+	control_wake(srv);
+}
+
+static void job_done(struct core *core, struct core_msg *msg)
+{
+	struct control_job *job = (struct control_job *)msg;
+
+	job->done(job->srv, job);
+}
+
+static void run_jobs(struct control *c)
+{
+	struct control_job *job, *next;
+
+	pthread_mutex_lock(&c->lock);
+	job = c->jobs;
+	c->jobs = NULL;
+	c->jobs_tail = &c->jobs;
+	pthread_mutex_unlock(&c->lock);
+	for (; job; job = next) {
+		next = job->next;
+		job->run(c->srv, job);
+		if (!job->done) {
+			free(job);
+			continue;
+		}
+		job->msg.fn = job_done;
+		while (core_post(job->core, &job->msg)) /* the inbox is full for a moment */
+			usleep(100);
+	}
+}
+
+/* --- snapshots ------------------------------------------------------------------------------------------ */
+
+enum save_result control_save(struct server *srv, uint64_t client_id)
+{
+	struct control *c = srv->control;
+	enum save_result rc = SAVE_STARTED;
+
+	pthread_mutex_lock(&c->lock);
+	if (c->save_wanted || atomic_load(&srv->save_in_progress))
+		rc = SAVE_BUSY;
+	if (client_id && rc == SAVE_STARTED && c->nr_savers < MAX_SAVERS)
+		c->savers[c->nr_savers++] = client_id;
+	if (rc == SAVE_STARTED)
+		c->save_wanted = c->save_export = true;
+	pthread_mutex_unlock(&c->lock);
+	control_wake(srv);
+	return rc;
+}
+
+/* The snapshot as an ordinary RDB file: written beside and renamed. */
+static int export_rdb(struct server *srv)
+{
+	char name[256], path[512], tmp[600];
+	struct snap *snap;
+	const void *ptr;
+	uint64_t pos = 0;
+	size_t len;
+	int fd, rc = 0;
+
+	if (config_get_str(srv->cfg, &srv->cfg->dbfilename, name, sizeof(name)) == 0)
+		return 0;
+	config_get_str(srv->cfg, &srv->cfg->dir, path, sizeof(path) - sizeof(name) - 1);
+	snprintf(
+		path + strlen(path), sizeof(path) - strlen(path), "%s%s", path[0] ? "/" : "", name);
+	snprintf(tmp, sizeof(tmp), "%s.%d.tmp", path, srv->pid);
+	snap = snap_newest_get(srv->pool);
+	if (!snap)
+		return -ENOENT;
+	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0)
+		rc = -errno;
+	while (rc == 0 && (rc = snap_span(snap, pos, &ptr, &len)) == 0 && len) {
+		ssize_t n = write(fd, ptr, len);
+
+		if (n < 0)
+			rc = -errno;
+		else
+			pos += (uint64_t)n;
+	}
+	snap_put(&snap);
+	if (fd >= 0) {
+		if (rc == 0 && fsync(fd))
+			rc = -errno;
+		close(fd);
+		if (rc == 0 && rename(tmp, path))
+			rc = -errno;
+		if (rc)
+			unlink(tmp);
+	}
+	if (rc)
+		server_log(srv, 3, "save: %s cannot be written: %s", path, strerror(-rc));
+	return rc;
+}
+
+static void answer_savers(struct control *c, bool ok)
+{
+	static const char good[] = "+OK\r\n", bad[] = "-ERR the snapshot failed, see the log\r\n";
+	uint64_t ids[MAX_SAVERS];
+	unsigned n;
+
+	pthread_mutex_lock(&c->lock);
+	n = c->nr_savers;
+	memcpy(ids, c->savers, n * sizeof(ids[0]));
+	c->nr_savers = 0;
+	pthread_mutex_unlock(&c->lock);
+	for (unsigned i = 0; i < n; i++)
+		client_send_unblock(
+			c->srv, ids[i], ok ? good : bad, ok ? sizeof(good) - 1 : sizeof(bad) - 1);
+}
+
+static void snapshot_begin(struct control *c)
+{
+	struct server *srv = c->srv;
+
+	if (!snapshot_start(srv))
+		return;
+	pthread_mutex_lock(&c->lock);
+	c->export_this = c->save_export;
+	c->save_wanted = c->save_export = false;
+	pthread_mutex_unlock(&c->lock);
+	atomic_store(&srv->save_in_progress, true);
+	atomic_store(&srv->save_started_s, clock_unix_us() / 1000000);
+	atomic_store(&srv->last_save_try_s, clock_unix_us() / 1000000);
+	atomic_store(&srv->dirty_at_try, SERVER_SUM(srv, dirty_count));
+}
+
+static void snapshot_ended(struct control *c, bool ok)
+{
+	struct server *srv = c->srv;
+	int64_t now_s = clock_unix_us() / 1000000;
+
+	if (ok && c->export_this && export_rdb(srv))
+		ok = false;
+	atomic_store(&srv->last_save_ok, ok);
+	atomic_store(&srv->snapshot_failed, !ok);
+	atomic_store(&srv->last_save_took_s, now_s - atomic_load(&srv->save_started_s));
+	if (ok) {
+		atomic_store(&srv->last_save_s, now_s);
+		atomic_store(&srv->dirty_at_save, atomic_load(&srv->dirty_at_try));
+		atomic_fetch_add(&srv->nr_saves, 1);
+		repl_snapshot_published(srv);
+	} else {
+		c->retry_snapshot_ms = c->tick_ms + 5000;
+	}
+	atomic_store(&srv->save_in_progress, false);
+	answer_savers(c, ok);
+}
+
+/* True if the log, a replica or a user wants one now. */
+static bool snapshot_wanted(struct control *c)
+{
+	struct server *srv = c->srv;
+	struct snap_stats st;
+	bool asked;
+
+	pthread_mutex_lock(&c->lock);
+	asked = c->save_wanted;
+	pthread_mutex_unlock(&c->lock);
+	if (asked)
+		return true;
+	if (c->tick_ms < c->retry_snapshot_ms)
+		return false;
+	snap_stats_get(srv->pool, &st);
+	return atomic_load(&srv->repl->snapshot_wanted) ||
+	       log_tail(srv->log) - st.newest_offset > log_ring_size(srv->log) / 2;
+}
+
+static void snapshot_cron(struct control *c)
+{
+	bool ok;
+
+	if (snapshot_control(c->srv, &ok))
+		snapshot_ended(c, ok);
+	if (!snapshot_active(c->srv) && !atomic_load(&c->srv->repl->syncing) && snapshot_wanted(c))
+		snapshot_begin(c);
+}
+
+/* --- shutdown --------------------------------------------------------------------------------------------- */
+
+void control_shutdown(struct server *srv, unsigned flags, uint64_t client_id)
+{
+	struct control *c = srv->control;
+
+	pthread_mutex_lock(&c->lock);
+	c->shutdown_wanted = true;
+	c->shutdown_flags = flags;
+	c->shutdown_client = client_id;
+	pthread_mutex_unlock(&c->lock);
+	control_wake(srv);
+}
+
+bool control_shutdown_abort(struct server *srv)
+{
+	struct control *c = srv->control;
+	static const char text[] = "-ERR Errors trying to SHUTDOWN. Check logs.\r\n";
+	uint64_t client = CLIENT_NOBODY;
+	bool was;
+
+	pthread_mutex_lock(&c->lock);
+	was = c->shutdown_wanted;
+	c->shutdown_wanted = false;
+	client = c->shutdown_client;
+	pthread_mutex_unlock(&c->lock);
+	if (was && client)
+		client_send_unblock(srv, client, text, sizeof(text) - 1);
+	return was;
+}
+
+/* Lagging replicas get shutdown-timeout to catch up, with writes paused. */
+static void shutdown_cron(struct control *c)
+{
+	struct server *srv = c->srv;
+	bool wanted;
+	unsigned flags;
+
+	pthread_mutex_lock(&c->lock);
+	wanted = c->shutdown_wanted;
+	flags = c->shutdown_flags;
+	pthread_mutex_unlock(&c->lock);
+	if (!wanted) {
+		if (c->shutdown_begun) {
+			c->shutdown_begun = false;
+			atomic_store(&srv->pause_until_ms, 0);
+			server_log(srv, 2, "shutdown: aborted");
+		}
+		return;
+	}
+	if (!c->shutdown_begun) {
+		c->shutdown_begun = true;
+		c->shutdown_deadline_ms =
+			c->tick_ms + 1000ll * atomic_load(&srv->cfg->shutdown_timeout_s);
+		server_log(srv, 2, "shutdown: requested");
+		atomic_store(&srv->pause_writes_only, true);
+		atomic_store(&srv->pause_until_ms, INT64_MAX);
+		if (flags & SHUTDOWN_SAVE)
+			control_save(srv, CLIENT_NOBODY);
+		repl_post_request_acks(srv);
+	}
+	if ((flags & SHUTDOWN_SAVE) && (atomic_load(&srv->save_in_progress) || snapshot_wanted(c)))
+		return;
+	if (!(flags & SHUTDOWN_NOW) && c->tick_ms < c->shutdown_deadline_ms &&
+		!repl_all_caught_up(srv))
+		return;
+	server_log(srv, 2, "shutdown: ready to exit, bye bye");
+	c->stop = true;
+}
+
+/* --- the loop ------------------------------------------------------------------------------------------------ */
+
+static void measure_rates(struct control *c)
+{
+	struct server *srv = c->srv;
+	int64_t ms = c->tick_ms - c->last_rate_ms;
+	uint64_t n = SERVER_SUM(srv, nr_commands), in = SERVER_SUM(srv, bytes_in),
+		 out = SERVER_SUM(srv, bytes_out);
+	uint64_t used = server_used_memory(srv);
+
+	if (ms <= 0)
+		return;
+	atomic_store(&srv->ops_per_sec, (unsigned)((n - c->last_commands) * 1000 / (uint64_t)ms));
+	atomic_store(&srv->input_bytes_per_sec, (in - c->last_in) * 1000 / (uint64_t)ms);
+	atomic_store(&srv->output_bytes_per_sec, (out - c->last_out) * 1000 / (uint64_t)ms);
+	if (used > atomic_load(&srv->peak_memory))
+		atomic_store(&srv->peak_memory, used);
+	c->last_commands = n;
+	c->last_in = in;
+	c->last_out = out;
+	c->last_rate_ms = c->tick_ms;
+}
+
+static void handle_signal(struct control *c)
+{
+	struct signalfd_siginfo si;
+
+	while (read(c->signal_fd, &si, sizeof(si)) == sizeof(si)) {
+		if (c->shutdown_begun) {
+			server_log(c->srv, 3, "shutdown: second signal, exiting now");
+			c->stop = true;
+			return;
+		}
+		server_log(c->srv, 2, "shutdown: received %s",
+			si.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
+		control_shutdown(c->srv, 0, CLIENT_NOBODY);
+	}
+}
+
+int control_run(struct control *c)
+{
+	struct epoll_event ev[16];
+	uint64_t count;
+
+	while (!c->stop) {
+		int n = epoll_wait(c->epoll_fd, ev, 16, TICK_MS);
+
+		for (int i = 0; i < n; i++) {
+			if (ev[i].data.fd == c->wake_fd) {
+				if (read(c->wake_fd, &count, sizeof(count)) < 0)
+					continue;
+			} else if (ev[i].data.fd == c->signal_fd) {
+				handle_signal(c);
+			} else {
+				listeners_accept(c->listeners, ev[i].data.fd);
+			}
+		}
+		c->tick_ms = clock_unix_us() / 1000;
+		run_jobs(c);
+		snapshot_cron(c);
+		shutdown_cron(c);
+		if (c->tick_ms - c->last_rate_ms >= TICK_MS)
+			measure_rates(c);
+	}
+	atomic_store(&c->srv->shutting_down, true);
+	return 0;
+}

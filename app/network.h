@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The node's NICs, from the nic directives. Control thread.
+ */
+#ifndef MILLRACE_APP_NETWORK_H
+#define MILLRACE_APP_NETWORK_H
+
+#include "app/server.h"
+
+#include <stddef.h>
+
+/* Starts DPDK's environment. Without nic directives a failure is only a warning (no telemetry then). */
+int network_eal_start(struct server *srv, char *err, size_t err_len);
+void network_eal_stop(struct server *srv);
+/* Opens the ports, gives each core its stack and listens. Before the cores run. */
+int network_start(struct server *srv, char *err, size_t err_len);
+void network_stop(struct server *srv); /* the cores have stopped */
+/* "10.0.0.2/24" into host order. -EINVAL. */
+int network_parse_address(const char *text, uint32_t *ip, unsigned *prefix);
+
+#endif

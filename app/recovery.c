@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "app/recovery.h"
+
+#include "app/apply.h"
+#include "app/control.h"
+#include "app/rdb_save.h"
+#include "app/replication.h"
+#include "dataplane/clock.h"
+#include "persist/recover.h"
+#include "repl/rdb_read.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static int load_snapshot(
+	struct server *srv, struct snap *snap, struct rdb_loader *loader, char *err, size_t err_len)
+{
+	struct rdb_limits limits = {.max_string_bytes = 1u << 30, .max_record_bytes = 2u << 30};
+	struct rdb_reader *reader;
+	uint64_t pos = 0;
+	const void *ptr;
+	size_t len;
+	int rc = 0;
+
+	rdb_loader_init(loader, srv->ks, clock_unix_us() / 1000);
+	reader = rdb_reader_create(&rdb_loader_upcalls, loader, &limits);
+	if (!reader)
+		return -ENOMEM;
+	while (rc == 0 && (rc = snap_span(snap, pos, &ptr, &len)) == 0 && len) {
+		if (rdb_reader_feed(reader, ptr, len) < 0)
+			rc = -EBADMSG;
+		pos += len;
+	}
+	if (rc == 0 && rdb_reader_finish(reader))
+		rc = -EBADMSG;
+	if (rc)
+		snprintf(err, err_len, "the snapshot in the pool cannot be loaded: %s%s%s",
+			rdb_reader_fault(reader)->text, loader->err[0] ? ": " : "", loader->err);
+	rdb_reader_destroy(&reader);
+	return rc;
+}
+
+static int replay(struct server *srv, uint64_t from, uint64_t to, int db, char *err, size_t err_len)
+{
+	struct apply *a = apply_create(srv->cores[0], true);
+	int64_t told = clock_unix_us();
+	uint64_t off = from;
+	int rc = 0;
+
+	if (!a)
+		return -ENOMEM;
+	apply_set_db(a, db);
+	srv->cores[0]->now_ms = clock_unix_us() / 1000;
+	while (off < to) {
+		const void *ptr;
+		size_t len;
+
+		rc = log_read(srv->log, off, &ptr, &len);
+		if (rc || len == 0) {
+			snprintf(err, err_len, "the log ends at offset %llu, not at %llu",
+				(unsigned long long)off, (unsigned long long)to);
+			rc = -EBADMSG;
+			break;
+		}
+		if (len > to - off)
+			len = (size_t)(to - off);
+		if (len > 1u << 20)
+			len = 1u << 20;
+		apply_bytes(a, ptr, len); /* nobody else holds a partition */
+		off += len;
+		if (apply_error(a)) {
+			snprintf(err, err_len,
+				"the log is not a command stream before offset %llu: %s",
+				(unsigned long long)off, apply_error(a));
+			rc = -EBADMSG;
+			break;
+		}
+		if (clock_unix_us() - told > 1000000) {
+			told = clock_unix_us();
+			server_log(srv, 2, "recovery: replaying the log done=%.0f%% commands=%llu",
+				100.0 * (double)(off - from) / (double)(to - from),
+				(unsigned long long)apply_nr_commands(a));
+		}
+	}
+	atomic_store(&srv->repl->stream_db, apply_db(a));
+	apply_destroy(&a);
+	return rc;
+}
+
+int recovery_run(struct server *srv, char *err, size_t err_len)
+{
+	int64_t start = clock_unix_us();
+	struct rdb_loader loader;
+	struct recover_result res;
+	int rc = recover_open(srv->pool, &res, err, err_len);
+
+	if (rc)
+		return rc;
+	srv->log = pool_log(srv->pool);
+	rdb_loader_init(&loader, srv->ks, start / 1000);
+	if (res.base == RECOVER_BASE_SNAPSHOT) {
+		rc = load_snapshot(srv, res.snap, &loader, err, err_len);
+		snap_put(&res.snap);
+	}
+	if (rc == 0 && res.base != RECOVER_BASE_NONE)
+		rc = replay(srv, res.base_off, res.end, loader.stream_db > 0 ? loader.stream_db : 0,
+			err, err_len);
+	if (rc)
+		return rc;
+	if (res.replid_suspect) {
+		struct pool_repl ids;
+
+		pool_repl_get(srv->pool, &ids);
+		repl_random_id(ids.replid);
+		memset(ids.replid2, '0', POOL_REPLID_LEN);
+		ids.second_repl_offset = -1;
+		pool_repl_set(srv->pool, &ids);
+		server_log(srv, 3,
+			"recovery: new replication id: the node was not shut down before the machine rebooted, and "
+			"its durability mode or medium does not survive that");
+	}
+	server_log(srv, 2,
+		"recovery: done offset=%llu snapshot_offset=%llu keys=%llu clean=%d took_ms=%lld",
+		(unsigned long long)res.end, (unsigned long long)res.base_off,
+		(unsigned long long)server_nr_keys(srv), res.clean,
+		(long long)((clock_unix_us() - start) / 1000));
+	return 0;
+}

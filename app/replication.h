@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Replication as the node sees it: role, ids and offsets, our replicas, the link to our master, and the commands.
+ *
+ * Master role: replicas live on the cores of their connections; a list of them all is kept under repl->lock for INFO,
+ * ROLE and WAIT. Replica role: the link, the applying client and a set that is being loaded live on core 0, as does the
+ * cut of a snapshot, so the database that the stream has selected always fits the offset.
+ *
+ * The id rules: ids change only through the control thread, which makes them durable in the pool before any byte of the
+ * new history is written. The offset is the log's tail.
+ */
+#ifndef MILLRACE_APP_REPLICATION_H
+#define MILLRACE_APP_REPLICATION_H
+
+#include "app/server.h"
+#include "repl/link.h"
+#include "repl/master.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct textbuf;
+struct apply; /* apply.h */
+
+struct repl {
+	struct server *srv;
+
+	/* lock guards ids, master address and the list */
+	rte_spinlock_t lock;
+	struct psync_ids ids;
+	char master_host[256];
+	int master_port;
+	struct replica_list replicas; /* past PSYNC */
+	unsigned nr_replicas;
+
+	/* core 0 */
+	struct link *link; /* NULL: we are a master */
+	struct apply *apply;
+	struct full_sync *full; /* repl_sync.c: a set that is being taken in */
+	int64_t ack_ms, ping_ms, good_ms;
+	bool need_full;       /* what is here belongs to no history: ask for a full sync */
+	bool apply_stuck;     /* the stream waits for room or a partition */
+	uint64_t ack_due_off; /* GETACK: answer when this is durable; UINT64_MAX: none */
+
+	/* shared */
+	atomic_int stream_db; /* database selected at the end of the log; 0 on a master */
+	atomic_bool link_up;
+	atomic_int link_state; /* enum link_state */
+	atomic_llong link_io_ms, link_down_ms;
+	atomic_bool syncing;
+	atomic_ullong sync_done;
+	atomic_llong sync_total;
+	atomic_uint good_replicas;     /* online with an ACK not older than min-replicas-max-lag */
+	atomic_ullong ack_gen;         /* grows with each ACK: WAIT looks again */
+	atomic_ullong snapshot_wanted; /* replicas that wait for one */
+	atomic_uint log_epoch;         /* grows when the log begins anew: old gates mean nothing */
+	atomic_ullong sync_full, sync_partial_ok, sync_partial_err;
+};
+
+int repl_create(struct server *srv, struct repl **out);
+void repl_destroy(struct repl **r);
+/* At start: role by configuration (replicaof), ids from the pool. Before the cores run. */
+int repl_start(struct server *srv);
+
+/* Between the files of replication. */
+void repl_ids_change(struct server *srv, const struct psync_ids *ids,
+	void (*then)(struct server *srv, uint64_t client_id),
+	uint64_t client_id); /* then: on core 0, durable */
+/* The ids after a shift at the present offset: id, or a random one with NULL. */
+void repl_ids_shifted(struct server *srv, const char *id, struct psync_ids *ids);
+void repl_replica_add(struct client *c);
+void repl_full_sync(struct client *c);
+void repl_drop_replicas(struct app_core *ac, const char *reason);
+void repl_post_drop_replicas(
+	struct server *srv, unsigned core); /* they come back and learn a new id */
+
+/* Core hooks. */
+void repl_core_work(struct app_core *ac); /* core 0: link, PING; all: nothing */
+bool repl_core_burst_end(
+	struct app_core *ac); /* after the commit: feed replicas, ACKs. True: something waits */
+void repl_snapshot_published(struct server *srv); /* control thread: wakes those that wait */
+void repl_client_closed(struct client *c);
+
+/* For the dispatcher. */
+bool repl_enough_replicas(struct server *srv); /* min-replicas-to-write */
+bool repl_link_up(const struct server *srv);
+/* Replicas whose durable offset has reached off. */
+unsigned repl_count_acked(struct server *srv, uint64_t off);
+/* Asks all replicas to acknowledge: REPLCONF GETACK * into the log. Any poll core, no partition locked. */
+void repl_request_acks(struct app_core *ac);
+/* The same from another thread, and: every online replica has acknowledged the tail. */
+void repl_post_request_acks(struct server *srv);
+bool repl_all_caught_up(struct server *srv);
+/* The id and offset of a snapshot's aux fields. */
+void repl_ids(struct server *srv, struct psync_ids *ids);
+void repl_random_id(char id[41]);
+/* DEBUG CHANGE-REPL-ID. */
+void repl_change_id(struct server *srv);
+
+void repl_info(
+	struct server *srv, struct textbuf *tb); /* INFO replication, without its header line */
+
+#endif

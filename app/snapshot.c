@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "app/snapshot.h"
+
+#include "app/control.h"
+#include "app/rdb_save.h"
+#include "app/replication.h"
+#include "checks.h"
+#include "dataplane/core.h"
+#include "persist/log.h"
+#include "persist/snapshot.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Entries saved per slice: a few microseconds. */
+#define SLICE_ENTRIES 16
+
+enum phase {
+	PHASE_IDLE,
+	PHASE_CUT,
+	PHASE_WALK,
+	PHASE_CLOSE,
+	PHASE_SEAL,
+};
+
+/* One core's part of a snapshot. */
+struct walker {
+	struct snap_stream *stream;
+	struct rdb_saver saver;
+	uint64_t nr_keys;
+	int64_t part; /* being walked; -1: takes the next one */
+	uint64_t cursor;
+	bool closed;
+};
+
+struct snapshotter {
+	struct server *srv;
+	_Atomic enum phase phase; /* IDLE->CUT, SEAL->IDLE: control; the others: poll cores */
+	atomic_bool failed;       /* no space: ends as a failure */
+	atomic_bool dropped;      /* given up for a FLUSHALL: started again */
+	struct snap *snap;        /* from the cut until published or aborted */
+	uint64_t off;
+	int stream_db;
+	int64_t ctime_s;
+	struct psync_ids ids;
+	atomic_uint next_part, parts_done, cores_closed;
+	struct walker walkers[MILLRACE_MAX_CORES];
+};
+
+int snapshot_create(struct server *srv)
+{
+	srv->snap = calloc(1, sizeof(*srv->snap));
+	if (!srv->snap)
+		return -ENOMEM;
+	srv->snap->srv = srv;
+	return 0;
+}
+
+void snapshot_destroy(struct server *srv)
+{
+	if (!srv->snap)
+		return;
+	snap_abort(&srv->snap->snap);
+	free(srv->snap);
+	srv->snap = NULL;
+}
+
+static int walker_write(void *ctx, const void *data, size_t len)
+{
+	return snap_stream_write(ctx, data, len);
+}
+
+/* The keyspace's hook: an entry of the cut, about to change or met by the walk. */
+static void save_entry(void *ctx, unsigned core, int db, const struct entry *e)
+{
+	struct snapshotter *s = ctx;
+	struct walker *w = &s->walkers[core];
+
+	if (atomic_load_explicit(&s->failed, memory_order_relaxed))
+		return;
+	if (rdb_save_entry(&w->saver, db, e))
+		atomic_store_explicit(&s->failed, true, memory_order_relaxed);
+	w->nr_keys++;
+}
+
+bool snapshot_start(struct server *srv)
+{
+	enum phase idle = PHASE_IDLE;
+
+	return atomic_compare_exchange_strong(&srv->snap->phase, &idle, PHASE_CUT);
+}
+
+bool snapshot_active(const struct server *srv)
+{
+	return atomic_load_explicit(&srv->snap->phase, memory_order_relaxed) != PHASE_IDLE;
+}
+
+static int open_streams(struct snapshotter *s)
+{
+	bool compress = atomic_load_explicit(&s->srv->cfg->rdbcompression, memory_order_relaxed);
+
+	for (unsigned i = 0; i < s->srv->nr_cores; i++) {
+		struct walker *w = &s->walkers[i];
+		int rc = snap_stream_open(s->snap, i, &w->stream);
+
+		if (rc)
+			return rc;
+		rdb_saver_init(&w->saver, walker_write, w->stream, compress);
+		w->nr_keys = 0;
+		w->part = -1;
+		w->cursor = 0;
+		w->closed = false;
+	}
+	return 0;
+}
+
+/* Core 0. The partitions stay locked for the time it takes to read the tail and advance the epoch. */
+static void take_cut(struct snapshotter *s)
+{
+	struct server *srv = s->srv;
+	struct ks_snap_ops ops = {.save = save_entry, .ctx = s};
+	struct ks_lockset all;
+	int rc;
+
+	ks_lockset_init(&all);
+	ks_lockset_all(&all);
+	if (!ks_lockset_try(srv->ks, &all))
+		return; /* the next loop tries again */
+	s->off = log_tail(srv->log);
+	s->stream_db = atomic_load_explicit(&srv->repl->stream_db, memory_order_relaxed);
+	s->ctime_s = time(NULL);
+	repl_ids(srv, &s->ids);
+	atomic_store(&s->failed, false);
+	atomic_store(&s->dropped, false);
+	atomic_store(&s->next_part, 0);
+	atomic_store(&s->parts_done, 0);
+	atomic_store(&s->cores_closed, 0);
+	rc = snap_begin(srv->pool, s->off, &s->snap);
+	if (rc == 0)
+		rc = open_streams(s);
+	if (rc == 0) {
+		ks_snap_begin(srv->ks, &ops);
+		atomic_store(&s->phase, PHASE_WALK);
+	} else {
+		server_log(srv, 3, "snapshot: cannot begin reason=%s", strerror(-rc));
+		atomic_store(&s->failed, true);
+		atomic_store(&s->phase, PHASE_SEAL);
+	}
+	ks_lockset_unlock(srv->ks, &all);
+	ks_lockset_fini(&all);
+}
+
+/* Every partition has been walked: no entry of the cut is left, so the epoch may end. */
+static void end_walk(struct snapshotter *s)
+{
+	struct ks_lockset all;
+
+	ks_lockset_init(&all);
+	ks_lockset_all(&all);
+	if (ks_lockset_try(s->srv->ks, &all)) {
+		if (atomic_load(&s->phase) == PHASE_WALK) {
+			ks_snap_end(s->srv->ks);
+			atomic_store(&s->phase, PHASE_CLOSE);
+		}
+		ks_lockset_unlock(s->srv->ks, &all);
+	}
+	ks_lockset_fini(&all);
+}
+
+/* A slice of this core's share. False: nothing for it to do. */
+static bool walk_slice(struct snapshotter *s, struct app_core *ac)
+{
+	struct walker *w = &s->walkers[ac->id];
+	uint32_t nr = ks_nr_parts(s->srv->ks);
+
+	if (w->part < 0) {
+		uint32_t part = atomic_load_explicit(&s->next_part, memory_order_relaxed);
+
+		if (part < nr)
+			part = atomic_fetch_add(&s->next_part, 1);
+		if (part >= nr) {
+			if (ac->id == 0 && atomic_load(&s->parts_done) == nr)
+				end_walk(s);
+			return ac->id == 0;
+		}
+		w->part = part;
+		w->cursor = 0;
+	}
+	if (!ks_part_trylock(s->srv->ks, (uint32_t)w->part))
+		return true;
+	/* FLUSHALL may have ended it while we waited for the lock. */
+	if (atomic_load(&s->phase) == PHASE_WALK &&
+		ks_snap_walk(s->srv->ks, ac->id, (uint32_t)w->part, &w->cursor, SLICE_ENTRIES)) {
+		ks_part_unlock(s->srv->ks, (uint32_t)w->part);
+		w->part = -1;
+		atomic_fetch_add(&s->parts_done, 1);
+		return true;
+	}
+	ks_part_unlock(s->srv->ks, (uint32_t)(w->part));
+	return true;
+}
+
+static void close_stream(struct snapshotter *s, struct app_core *ac)
+{
+	struct walker *w = &s->walkers[ac->id];
+
+	if (w->closed)
+		return;
+	w->closed = true;
+	if (rdb_saver_fini(&w->saver) || snap_stream_done(w->stream))
+		atomic_store(&s->failed, true);
+	if (atomic_fetch_add(&s->cores_closed, 1) + 1 == s->srv->nr_cores) {
+		atomic_store(&s->phase, PHASE_SEAL);
+		control_wake(s->srv);
+	}
+}
+
+bool snapshot_core_work(struct app_core *ac)
+{
+	struct snapshotter *s = ac->srv->snap;
+
+	switch (atomic_load_explicit(&s->phase, memory_order_acquire)) {
+	case PHASE_CUT:
+		if (ac->id == 0)
+			take_cut(s);
+		return ac->id == 0;
+	case PHASE_WALK: return walk_slice(s, ac);
+	case PHASE_CLOSE: close_stream(s, ac); return false;
+	case PHASE_IDLE:
+	case PHASE_SEAL: break;
+	}
+	return false;
+}
+
+void snapshot_abort_for_flush(struct server *srv)
+{
+	struct snapshotter *s = srv->snap;
+
+	if (atomic_load(&s->phase) != PHASE_WALK)
+		return;
+	ks_snap_end(srv->ks);
+	atomic_store(&s->dropped, true);
+	atomic_store(&s->phase, PHASE_CLOSE);
+}
+
+double snapshot_progress(const struct server *srv)
+{
+	struct snapshotter *s = srv->snap;
+
+	if (atomic_load(&s->phase) != PHASE_WALK)
+		return 0;
+	return (double)atomic_load(&s->parts_done) / ks_nr_parts(srv->ks);
+}
+
+/* Stores it. 0, -EAGAIN (the log is not durable up to the cut yet), or the error that ends it. */
+static int seal_and_publish(struct snapshotter *s)
+{
+	struct snap_meta meta = {.ctime_s = (uint64_t)s->ctime_s, .stream_db = s->stream_db};
+	char prefix[512];
+	size_t len;
+	int rc;
+
+	for (unsigned i = 0; i < s->srv->nr_cores; i++)
+		meta.nr_keys += s->walkers[i].nr_keys;
+	len = rdb_save_prefix(prefix, sizeof(prefix), s->ctime_s, server_used_memory(s->srv),
+		s->stream_db, s->ids.replid, s->off);
+	rc = snap_seal(s->snap, prefix, len, &meta, false);
+	while (rc == 0) {
+		rc = snap_publish(&s->snap);
+		if (rc != -EAGAIN)
+			break;
+		log_flush(s->srv->log); /* not persistent memory: it is ours to make durable */
+		if (log_durable(s->srv->log) < s->off) {
+			struct timespec ts = {.tv_nsec = 200 * 1000};
+
+			nanosleep(&ts, NULL); /* a core is inside the burst that ends it */
+		}
+		rc = 0;
+	}
+	return rc;
+}
+
+bool snapshot_control(struct server *srv, bool *ok)
+{
+	struct snapshotter *s = srv->snap;
+	int rc = 0;
+
+	if (atomic_load(&s->phase) != PHASE_SEAL)
+		return false;
+	if (!atomic_load(&s->failed) && !atomic_load(&s->dropped))
+		rc = seal_and_publish(s);
+	if (rc)
+		server_log(srv, 3, "snapshot: cannot be stored reason=%s", strerror(-rc));
+	*ok = rc == 0 && !atomic_load(&s->failed) && !atomic_load(&s->dropped);
+	if (atomic_load(&s->failed))
+		server_log(srv, 3,
+			"snapshot: failed reason=no space in the pool; a larger pmem-size is needed, or fewer data");
+	snap_abort(&s->snap);
+	atomic_store(&s->phase, PHASE_IDLE);
+	if (atomic_load(&s->dropped)) { /* try again from the new state; nobody hears of this one */
+		snapshot_start(srv);
+		return false;
+	}
+	return true;
+}

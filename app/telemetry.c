@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "app/telemetry.h"
+
+#include "app/replication.h"
+#include "dataplane/core.h"
+#include "dataplane/ip/counters.h"
+#include "dataplane/ip/net.h"
+#include "dataplane/tcp/tcp.h"
+#include "persist/log.h"
+#include "persist/pool.h"
+#include "persist/snapshot.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <rte_telemetry.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* DPDK's callbacks have no context argument. Set while the node serves; read by DPDK's telemetry thread. */
+static _Atomic(struct server *) telemetry_server;
+
+static void add(struct rte_tel_data *d, const char *name, uint64_t value)
+{
+	rte_tel_data_add_dict_u64(d, name, value);
+}
+
+static int cores_list(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	struct server *srv = atomic_load(&telemetry_server);
+
+	if (!srv)
+		return -EAGAIN;
+	rte_tel_data_start_array(d, RTE_TEL_INT_VAL);
+	for (unsigned i = 0; i < srv->nr_cores; i++)
+		rte_tel_data_add_array_int(d, (int)i);
+	return 0;
+}
+
+/* The core that the parameter names; a single core needs no parameter. */
+static struct app_core *core_of(struct server *srv, const char *params)
+{
+	unsigned long id = 0;
+
+	if (params && *params) {
+		char *end;
+
+		if (!isdigit((unsigned char)*params))
+			return NULL;
+		id = strtoul(params, &end, 10);
+		if (*end)
+			return NULL;
+	}
+	return id < srv->nr_cores ? srv->cores[id] : NULL;
+}
+
+static int core_stats(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	struct server *srv = atomic_load(&telemetry_server);
+	struct app_core *ac = srv ? core_of(srv, params) : NULL;
+	const struct core_counters *ctr;
+
+	if (!ac)
+		return -EINVAL;
+	ctr = &ac->core->ctr;
+	rte_tel_data_start_dict(d);
+	add(d, "core", ac->id);
+	add(d, "loops", ctr->loops);
+	add(d, "busy_cycles", ctr->busy_cycles);
+	add(d, "idle_cycles", ctr->idle_cycles);
+	add(d, "sleeps", ctr->sleeps);
+	add(d, "commands", ac->nr_commands);
+	add(d, "busy_cycles_per_command", ac->nr_commands ? ctr->busy_cycles / ac->nr_commands : 0);
+	add(d, "rx_packets", ctr->rx_pkts);
+	add(d, "tx_packets", ctr->tx_pkts);
+	add(d, "rx_bytes", ctr->rx_bytes);
+	add(d, "tx_bytes", ctr->tx_bytes);
+	add(d, "rx_drops", ctr->rx_drops);
+	add(d, "tx_drops", ctr->tx_drops);
+	add(d, "rx_handed_over", ctr->rx_spread);
+	add(d, "socket_reads", ctr->sock_reads);
+	add(d, "socket_writes", ctr->sock_writes);
+	add(d, "messages", ctr->msgs);
+	add(d, "connections_accepted", ac->total_connections);
+	add(d, "connections_refused", ac->rejected_connections);
+	add(d, "replies_waited_for_log", ac->nr_waiting_replies);
+	add(d, "retries_busy_partition", ac->retries_busy);
+	add(d, "retries_log_full", ac->retries_log_full);
+	add(d, "keyspace_hits", ac->keyspace_hits);
+	add(d, "keyspace_misses", ac->keyspace_misses);
+	add(d, "expired_keys", ac->expired_keys);
+	add(d, "evicted_keys", ac->evicted_keys);
+	add(d, "errors", ac->error_replies);
+	return 0;
+}
+
+/* Sums over cores and ports. */
+static int tcp_stats(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	struct server *srv = atomic_load(&telemetry_server);
+	uint64_t sum[NR_NET_CTRS] = {0}, drops[NR_DROPS] = {0};
+	struct tcp_gauges all = {0};
+
+	if (!srv)
+		return -EAGAIN;
+	for (unsigned c = 0; c < srv->nr_cores; c++) {
+		struct core *core = srv->cores[c]->core;
+
+		for (unsigned n = 0; n < core->nr_nets; n++) {
+			struct tcp_gauges g;
+
+			tcp_gauges_read(core->nets[n], &g);
+			all.conns += g.conns;
+			all.half_open += g.half_open;
+			all.timewait += g.timewait;
+			all.rx_pkts += g.rx_pkts;
+			for (int i = 0; i < NR_NET_CTRS; i++)
+				sum[i] += net_counter_read(&core->nets[n]->counters.ctrs[i]);
+			for (int i = 0; i < NR_DROPS; i++)
+				drops[i] += net_counter_read(&core->nets[n]->counters.drops[i]);
+		}
+	}
+	rte_tel_data_start_dict(d);
+	add(d, "connections", all.conns);
+	add(d, "half_open", all.half_open);
+	add(d, "time_wait", all.timewait);
+	add(d, "queued_packets", all.rx_pkts);
+	for (int i = 0; i < NR_NET_CTRS; i++)
+		add(d, net_ctr_info[i].name, sum[i]);
+	for (int i = 0; i < NR_DROPS; i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "drop_%s", net_drop_info[i].name);
+		add(d, name, drops[i]);
+	}
+	return 0;
+}
+
+static void add_replicas(struct server *srv, struct rte_tel_data *d, uint64_t tail)
+{
+	struct replica *rep;
+	unsigned i = 0;
+
+	rte_spinlock_lock(&srv->repl->lock);
+	TAILQ_FOREACH(rep, &srv->repl->replicas, list_link) {
+		uint64_t ack = atomic_load(&rep->ack_off);
+		int64_t ago = srv->cores[0]->now_ms - atomic_load(&rep->ack_ms);
+		char name[48];
+
+		if (i == 16)
+			break;
+		snprintf(name, sizeof(name), "replica%u_offset", i);
+		add(d, name, ack);
+		snprintf(name, sizeof(name), "replica%u_lag_bytes", i);
+		add(d, name, tail > ack ? tail - ack : 0);
+		snprintf(name, sizeof(name), "replica%u_lag_seconds", i);
+		add(d, name, ago > 0 ? (uint64_t)ago / 1000 : 0);
+		snprintf(name, sizeof(name), "replica%u_state", i++);
+		add(d, name, rep->state);
+	}
+	rte_spinlock_unlock(&srv->repl->lock);
+}
+
+static int repl_stats(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	struct server *srv = atomic_load(&telemetry_server);
+	uint64_t tail;
+
+	if (!srv)
+		return -EAGAIN;
+	tail = log_tail(srv->log);
+	rte_tel_data_start_dict(d);
+	add(d, "is_replica", atomic_load(&srv->is_replica));
+	add(d, "offset", tail);
+	add(d, "replicas", srv->repl->nr_replicas);
+	add(d, "sync_full", atomic_load(&srv->repl->sync_full));
+	add(d, "sync_partial_ok", atomic_load(&srv->repl->sync_partial_ok));
+	add(d, "sync_partial_err", atomic_load(&srv->repl->sync_partial_err));
+	add(d, "master_link_up", atomic_load(&srv->repl->link_up));
+	add(d, "master_sync_in_progress", atomic_load(&srv->repl->syncing));
+	add_replicas(srv, d, tail);
+	return 0;
+}
+
+static int log_telemetry(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	struct server *srv = atomic_load(&telemetry_server);
+	struct log_stats st;
+	struct snap_stats sn;
+	struct pool_info info;
+
+	if (!srv)
+		return -EAGAIN;
+	log_stats_get(srv->log, &st);
+	snap_stats_get(srv->pool, &sn);
+	pool_info_get(srv->pool, &info);
+	rte_tel_data_start_dict(d);
+	add(d, "tail", st.tail);
+	add(d, "start", st.start);
+	add(d, "watermark", st.watermark);
+	add(d, "durable", st.durable);
+	add(d, "hint", st.hint);
+	add(d, "ring_bytes", log_ring_size(srv->log));
+	add(d, "space_bytes", st.space);
+	add(d, "appends", st.appends);
+	add(d, "commits", st.commits);
+	add(d, "runs", st.runs);
+	add(d, "stalls", st.stalls);
+	add(d, "flushes", st.flushes);
+	add(d, "flush_bytes", st.flush_bytes);
+	add(d, "medium", info.medium);
+	add(d, "durability", info.durability);
+	add(d, "snapshot_offset", sn.newest_offset);
+	add(d, "snapshot_bytes", sn.newest_bytes);
+	add(d, "snapshot_building_bytes", sn.building_bytes);
+	add(d, "snapshots_published", sn.published);
+	add(d, "snapshots_aborted", sn.aborted);
+	add(d, "extents_total", sn.extents_total);
+	add(d, "extents_free", sn.extents_free);
+	return 0;
+}
+
+void telemetry_start(struct server *srv)
+{
+	atomic_store(&telemetry_server, srv);
+	rte_telemetry_register_cmd(
+		"/millrace/cores", cores_list, "Ids of the poll cores. No parameters");
+	rte_telemetry_register_cmd(
+		"/millrace/core", core_stats, "Counters of a poll core. Parameter: its id");
+	rte_telemetry_register_cmd(
+		"/millrace/tcp", tcp_stats, "TCP/IP counters over all cores. No parameters");
+	rte_telemetry_register_cmd("/millrace/repl", repl_stats, "Replication. No parameters");
+	rte_telemetry_register_cmd(
+		"/millrace/log", log_telemetry, "The log and snapshots. No parameters");
+}
+
+void telemetry_stop(struct server *srv)
+{
+	atomic_store(&telemetry_server, NULL);
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/core.h"
+
+#include "checks.h"
+#include "dataplane/clock.h"
+#include "dataplane/conn.h"
+#include "dataplane/nic.h"
+
+#include <errno.h>
+#include <rte_ring.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* With a NIC, kernel sockets are looked at this often while packets keep coming. */
+#define SOCK_POLL_EVERY_US 50
+/* Adaptive: spin this long without work before the first sleep, then sleep in steps up to the longest. */
+#define IDLE_SPIN_US  40
+#define IDLE_SLEEP_US 50
+#define IDLE_LONG_US  (2 * 1000)
+#define IDLE_SOCK_US  (5 * 1000)
+#define INBOX_BURST   32
+
+static void core_clock(struct core *core)
+{
+	core->now_us = clock_mono_us();
+	core->now_ms = clock_unix_us() / 1000;
+}
+
+static int inbox_create(struct core *core)
+{
+	ssize_t size = rte_ring_get_memsize(CORE_INBOX);
+
+	if (size < 0)
+		return (int)size;
+	if (posix_memalign((void **)&core->inbox, 64, (size_t)size))
+		return -ENOMEM;
+	return rte_ring_init(core->inbox, "inbox", CORE_INBOX, RING_F_SC_DEQ);
+}
+
+int core_create(unsigned id, unsigned nr_cores, struct core **cores, const struct core_ops *ops,
+	bool adaptive, struct core **out)
+{
+	struct core *core = NULL;
+	struct epoll_event ev = {.events = EPOLLIN};
+	int rc;
+
+	if (posix_memalign((void **)&core, 64, sizeof(*core)))
+		return -ENOMEM;
+	memset(core, 0, sizeof(*core));
+	core->id = id;
+	core->nr_cores = nr_cores;
+	core->cores = cores;
+	core->ops = ops;
+	core->adaptive = adaptive;
+	core->epoll_fd = core->wake_fd = -1;
+	TAILQ_INIT(&core->closing);
+	obuf_pool_init(&core->obufs, 0);
+	core_clock(core);
+	rc = -ENOMEM;
+	core->scratch = malloc(CORE_SCRATCH);
+	if (!core->scratch)
+		goto err_free;
+	rc = inbox_create(core);
+	if (rc)
+		goto err_free;
+	core->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	core->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	ev.data.ptr = NULL;
+	if (core->epoll_fd < 0 || core->wake_fd < 0 ||
+		epoll_ctl(core->epoll_fd, EPOLL_CTL_ADD, core->wake_fd, &ev)) {
+		rc = -errno;
+		goto err_free;
+	}
+	*out = core;
+	return 0;
+
+err_free:
+	core_destroy(&core);
+	return rc;
+}
+
+void core_destroy(struct core **corep)
+{
+	struct core *core = *corep;
+	struct core_msg *msg;
+
+	if (!core)
+		return;
+	while (core->inbox && rte_ring_sc_dequeue(core->inbox, (void **)&msg) == 0)
+		free(msg);
+	if (core->wake_fd >= 0)
+		close(core->wake_fd);
+	if (core->epoll_fd >= 0)
+		close(core->epoll_fd);
+	obuf_pool_fini(&core->obufs);
+	free(core->inbox);
+	free(core->scratch);
+	free(core);
+	*corep = NULL;
+}
+
+static void core_wake(struct core *core)
+{
+	uint64_t one = 1;
+
+	/* A full counter wakes as well, so the result does not matter. */
+	if (write(core->wake_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+int core_post(struct core *core, struct core_msg *msg)
+{
+	if (rte_ring_mp_enqueue(core->inbox, msg))
+		return -EAGAIN;
+	core_kick(core);
+	return 0;
+}
+
+void core_kick(struct core *core)
+{
+	atomic_thread_fence(memory_order_seq_cst); /* pairs with core_sleep() */
+	if (atomic_load_explicit(&core->sleeping, memory_order_relaxed))
+		core_wake(core);
+}
+
+void core_stop(struct core *core)
+{
+	atomic_store(&core->stop, true);
+	core_wake(core);
+}
+
+static unsigned inbox_drain(struct core *core)
+{
+	void *msgs[INBOX_BURST];
+	unsigned n = rte_ring_sc_dequeue_burst(core->inbox, msgs, INBOX_BURST, NULL);
+
+	for (unsigned i = 0; i < n; i++) {
+		struct core_msg *msg = msgs[i];
+
+		msg->fn(core, msg);
+	}
+	core->ctr.msgs += n;
+	return n;
+}
+
+unsigned core_poll(struct core *core)
+{
+	unsigned done = 0;
+	bool waits;
+
+	core_clock(core);
+	core->ops->clock(core);
+	done += nic_rx(core);
+	if (core->nr_nets == 0 || core->sock_more ||
+		core->now_us - core->sock_polled_us >= SOCK_POLL_EVERY_US) {
+		core->sock_polled_us = core->now_us;
+		done += conn_sock_poll(core, 0);
+	}
+	done += inbox_drain(core);
+	if (core->ops->work(core))
+		done++;
+	waits = core->ops->burst_end(core);
+	nic_run(core);
+	done += nic_tx(core);
+	conn_reap(core);
+	core->ctr.loops++;
+	if (waits && done == 0)
+		sched_yield(); /* the flusher may want this processor */
+	return done + waits;
+}
+
+/* Waits for sockets, messages or time. Sleeps are short while the NIC has to be polled. */
+static void core_sleep(struct core *core)
+{
+	uint64_t idle_us = core->now_us - core->idle_since_us;
+	int timeout_us = IDLE_SOCK_US;
+
+	if (core->nr_nets) {
+		timeout_us = idle_us < 1000 ? IDLE_SLEEP_US / 2 : IDLE_SLEEP_US;
+		if (idle_us > 1000 * 1000)
+			timeout_us = IDLE_SLEEP_US * 2;
+	}
+	atomic_store_explicit(&core->sleeping, true, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst); /* pairs with core_post() */
+	if (rte_ring_empty(core->inbox) && !atomic_load(&core->stop)) {
+		conn_sock_poll(core, timeout_us);
+		core->ctr.sleeps++;
+	}
+	atomic_store_explicit(&core->sleeping, false, memory_order_relaxed);
+}
+
+int core_run(struct core *core)
+{
+	uint64_t last = clock_cycles();
+
+	while (!atomic_load_explicit(&core->stop, memory_order_relaxed)) {
+		unsigned done = core_poll(core);
+		uint64_t now = clock_cycles();
+
+		if (done) {
+			core->ctr.busy_cycles += now - last;
+			core->idle_since_us = 0;
+		} else {
+			core->ctr.idle_cycles += now - last;
+			if (!core->idle_since_us)
+				core->idle_since_us = core->now_us;
+			if (core->adaptive && core->now_us - core->idle_since_us >= IDLE_SPIN_US) {
+				core_sleep(core);
+				now = clock_cycles();
+				core->ctr.idle_cycles += now - last;
+			}
+		}
+		last = now;
+	}
+	return 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * IP addresses, 16 bytes for either family: an IPv4 address is kept in its mapped form
+ * ::ffff:a.b.c.d (RFC 4291, 2.5.5.2), so that tables and interfaces need not grow for IPv6.
+ * All zero means "no address".
+ */
+#ifndef MILLRACE_DATAPLANE_IP_ADDR_H
+#define MILLRACE_DATAPLANE_IP_ADDR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+struct ip_addr {
+	uint64_t w[2]; /* the bytes in wire order */
+};
+
+/* v4 in host order: 10.0.0.1 is 0x0a000001. */
+static inline struct ip_addr ip_addr_from_v4(uint32_t v4)
+{
+	uint8_t b[16] = {[10] = 0xff,
+		[11] = 0xff,
+		[12] = (uint8_t)(v4 >> 24),
+		[13] = (uint8_t)(v4 >> 16),
+		[14] = (uint8_t)(v4 >> 8),
+		[15] = (uint8_t)v4};
+	struct ip_addr a;
+
+	memcpy(&a, b, sizeof(a));
+	return a;
+}
+
+static inline bool ip_addr_is_v4(const struct ip_addr *a)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	return memcmp(a, mapped, sizeof(mapped)) == 0;
+}
+
+/* The IPv4 address in host order; meaningful only where ip_addr_is_v4(). */
+static inline uint32_t ip_addr_to_v4(const struct ip_addr *a)
+{
+	uint32_t be;
+
+	memcpy(&be, (const uint8_t *)a + 12, sizeof(be));
+	return __builtin_bswap32(be);
+}
+
+static inline bool ip_addr_eq(const struct ip_addr *a, const struct ip_addr *b)
+{
+	return a->w[0] == b->w[0] && a->w[1] == b->w[1];
+}
+
+static inline bool ip_addr_is_none(const struct ip_addr *a)
+{
+	return (a->w[0] | a->w[1]) == 0;
+}
+
+#endif

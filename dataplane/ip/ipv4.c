@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * IPv4 input checks, output and routing.
+ */
+#include "dataplane/ip/ipv4.h"
+
+#include "dataplane/ip/arp.h"
+#include "dataplane/ip/csum.h"
+#include "dataplane/ip/eth.h"
+#include "dataplane/ip/icmp.h"
+#include "dataplane/ip/wire.h"
+#include "dataplane/tcp/stack.h"
+
+#define IPV4_TTL 64
+
+static bool is_multicast_or_reserved(uint32_t v4)
+{
+	return v4 >> 28 >= 0xe; /* 224.0.0.0/4 and 240.0.0.0/4 */
+}
+
+static bool is_subnet_broadcast(const struct net *net, uint32_t v4)
+{
+	if (net->cfg.prefix_len >= 31)
+		return false;
+	return (v4 | net->netmask_v4) == 0xffffffffu &&
+	       (v4 & net->netmask_v4) == (net->addr_v4 & net->netmask_v4);
+}
+
+/* RFC 1122, 3.2.1.3: addresses that cannot be a source; our own is not one from outside either. */
+static bool is_source_possible(const struct net *net, uint32_t v4)
+{
+	return v4 >> 24 != 0 && v4 >> 24 != 127 && !is_multicast_or_reserved(v4) &&
+	       !is_subnet_broadcast(net, v4) && v4 != net->addr_v4;
+}
+
+/* Checks the header and cuts the packet to its length. Returns the header length, or 0 with *why set. */
+static uint32_t header_check(struct pkt *p, struct ipv4_hdr *h, enum drop *why)
+{
+	uint32_t ihl, total;
+
+	*why = DROP_IP_SHORT;
+	if (p->len < sizeof(*h))
+		return 0;
+	memcpy(h, p->data, sizeof(*h));
+	ihl = (h->ver_ihl & 0xfu) * 4;
+	total = be16(h->total_len);
+	if (h->ver_ihl >> 4 != 4 || ihl < sizeof(*h)) {
+		*why = DROP_IP_HEADER;
+		return 0;
+	}
+	if (total < ihl || total > p->len)
+		return 0;
+	if (!(p->flags & PKT_RX_IP_CSUM_GOOD) && csum_of(p->data, ihl) != 0) {
+		*why = DROP_IP_CSUM;
+		return 0;
+	}
+	if (be16(h->frag) & (IPV4_MF | IPV4_OFFSET_MASK)) {
+		*why = DROP_IP_FRAGMENT;
+		return 0;
+	}
+	pkt_trim(p, total);
+	return ihl;
+}
+
+static void proto_unknown(struct net *net, struct pkt *p, uint32_t ihl, const struct ipv4_meta *m)
+{
+	if (!m->is_broadcast) {
+		pkt_push(p, ihl);
+		icmp_unreach_send(net, p, m->src,
+			m->proto == IP_PROTO_UDP ? ICMP_UNREACH_PORT : ICMP_UNREACH_PROTO);
+	}
+	net_drop(net, p, DROP_IP_PROTO);
+}
+
+void ipv4_input(struct net *net, struct pkt *p, bool is_l2_broadcast)
+{
+	struct ipv4_hdr h;
+	struct ipv4_meta m;
+	enum drop why;
+	const uint32_t ihl = header_check(p, &h, &why);
+
+	if (ihl == 0) {
+		net_drop(net, p, why);
+		return;
+	}
+	m.src = be32(h.src);
+	m.dst = be32(h.dst);
+	m.proto = h.proto;
+	m.is_broadcast = is_l2_broadcast || m.dst != net->addr_v4;
+	if (!is_source_possible(net, m.src)) {
+		net_drop(net, p, DROP_IP_SOURCE);
+		return;
+	}
+	if (m.dst != net->addr_v4 && m.dst != 0xffffffffu && !is_subnet_broadcast(net, m.dst)) {
+		net_drop(net, p, DROP_IP_NOT_OURS);
+		return;
+	}
+	pkt_pull(p, ihl);
+	switch (m.proto) {
+	case IP_PROTO_TCP:
+		if (m.is_broadcast)
+			net_drop(net, p, DROP_TCP_NO_CONN);
+		else
+			tcp_input(net, p, &m);
+		break;
+	case IP_PROTO_ICMP: icmp_input(net, p, &m); break;
+	default: proto_unknown(net, p, ihl, &m); break;
+	}
+}
+
+bool ipv4_route(const struct net *net, uint32_t dst_v4, uint32_t *next_hop_v4)
+{
+	if (dst_v4 == net->addr_v4 || dst_v4 == 0 || dst_v4 >> 24 == 127 ||
+		is_multicast_or_reserved(dst_v4) || is_subnet_broadcast(net, dst_v4))
+		return false;
+	if ((dst_v4 & net->netmask_v4) == (net->addr_v4 & net->netmask_v4))
+		*next_hop_v4 = dst_v4;
+	else
+		*next_hop_v4 = net->gateway_v4;
+	return *next_hop_v4 != 0;
+}
+
+void ipv4_output(struct net *net, struct pkt *p, uint32_t dst_v4, uint8_t proto)
+{
+	uint32_t next_hop;
+	struct ipv4_hdr h = {
+		.ver_ihl = 0x45,
+		.total_len = be16((uint16_t)(p->len + sizeof(h))),
+		.id = be16(net->ip_id++),
+		.frag = be16(IPV4_DF),
+		.ttl = IPV4_TTL,
+		.proto = proto,
+		.src = be32(net->addr_v4),
+		.dst = be32(dst_v4),
+	};
+
+	if (p->len + sizeof(h) > net->cfg.mtu) {
+		net_drop(net, p, DROP_IP_TOO_BIG);
+		return;
+	}
+	if (!ipv4_route(net, dst_v4, &next_hop)) {
+		net_drop(net, p, DROP_IP_NO_ROUTE);
+		return;
+	}
+	if (net->cfg.offloads & NET_TX_IP_CSUM)
+		p->flags |= PKT_TX_IP_CSUM;
+	else
+		h.csum = csum_of(&h, sizeof(h));
+	memcpy(pkt_push(p, sizeof(h)), &h, sizeof(h));
+	p->l3_len = sizeof(h);
+	arp_output(net, p, next_hop);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The stack of one core: set-up, Ethernet in and out, and the end of a burst.
+ */
+#include "dataplane/ip/net.h"
+
+#include "dataplane/ip/arp.h"
+#include "dataplane/ip/eth.h"
+#include "dataplane/ip/ipv4.h"
+#include "dataplane/ip/wire.h"
+#include "dataplane/tcp/stack.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define SEC_US 1000000ull
+
+void net_cfg_defaults(struct net_cfg *cfg)
+{
+	*cfg = (struct net_cfg){
+		.prefix_len = 24,
+		.mtu = 1500,
+		.arp_reach_us = 60 * SEC_US,
+		.max_arp = 1024,
+		.icmp_per_s = 1000,
+		.tcp =
+			{
+				.rto_init_us = SEC_US,
+				.rto_min_us = SEC_US / 5,
+				.rto_max_us = 60 * SEC_US,
+				.delack_us = 40000,
+				.msl_us = 30 * SEC_US,
+				.linger_us = 60 * SEC_US,
+				.keepidle_us = 0,
+				.keepintvl_us = 75 * SEC_US,
+				.keepcnt = 9,
+				.max_rtx = 15,
+				.syn_rtx = 6,
+				.synack_rtx = 5,
+				.rcv_buf = 1u << 20,
+				.snd_max = 4u << 20,
+				.max_ooo_pkts = 1024,
+				.max_rx_pkts = 8192,
+				.max_conns = 65536,
+				.max_timewait = 32768,
+				.rst_per_s = 1000,
+				.port_lo = 32768,
+				.port_hi = 60999,
+				.cc = TCP_CC_CUBIC,
+				.tlp = true,
+			},
+	};
+}
+
+static bool cfg_is_valid(const struct net_cfg *cfg)
+{
+	const struct tcp_cfg *t = &cfg->tcp;
+
+	return ip_addr_is_v4(&cfg->addr) && ip_addr_to_v4(&cfg->addr) != 0 &&
+	       (ip_addr_is_none(&cfg->gateway) || ip_addr_is_v4(&cfg->gateway)) &&
+	       cfg->prefix_len <= 32 && cfg->mtu >= 576 && !(cfg->mac[0] & 1) &&
+	       cfg->max_arp >= 1 && t->rto_min_us >= 1000 && t->rto_min_us <= t->rto_max_us &&
+	       t->rto_init_us > 0 && t->rto_init_us <= t->rto_max_us && t->max_conns >= 1 &&
+	       t->rcv_buf >= 2048 && t->rcv_buf <= (1u << 29) && t->snd_max >= 16384 &&
+	       t->snd_max <= (1u << 29) && t->port_lo > 0 && t->port_lo <= t->port_hi &&
+	       t->keepintvl_us > 0;
+}
+
+int net_init(struct net *net, const struct net_cfg *cfg, struct pkt_pool *pool,
+	const struct net_ops *ops, void *ctx, uint64_t now_us)
+{
+	int rc;
+
+	if (!cfg_is_valid(cfg))
+		return -EINVAL;
+	memset(net, 0, sizeof(*net));
+	net->cfg = *cfg;
+	net->ops = ops;
+	net->ctx = ctx;
+	net->pool = pool;
+	net->now_us = now_us;
+	net->addr_v4 = ip_addr_to_v4(&cfg->addr);
+	net->netmask_v4 = cfg->prefix_len ? ~0u << (32 - cfg->prefix_len) : 0;
+	net->gateway_v4 = ip_addr_is_none(&cfg->gateway) ? 0 : ip_addr_to_v4(&cfg->gateway);
+	ratelimit_init(&net->icmp_limit, cfg->icmp_per_s, now_us);
+	timer_wheel_init(&net->wheel, now_us);
+	obuf_pool_init(&net->obufs, cfg->obuf_bytes_max);
+	rc = arp_setup(net);
+	if (rc)
+		return rc;
+	rc = tcp_setup(net);
+	if (rc)
+		arp_teardown(net);
+	return rc;
+}
+
+void net_fini(struct net *net)
+{
+	tcp_teardown(net);
+	arp_teardown(net);
+	obuf_pool_fini(&net->obufs);
+}
+
+void net_input(struct net *net, struct pkt *p)
+{
+	struct eth_hdr h;
+	bool is_broadcast = false;
+
+	net_count(net, NET_CTR_PKTS_IN);
+	p->next = NULL;
+	if (p->len < sizeof(h)) {
+		net_drop(net, p, DROP_ETH_SHORT);
+		return;
+	}
+	memcpy(&h, p->data, sizeof(h));
+	if (memcmp(h.dst, net->cfg.mac, NET_MAC_LEN) != 0) {
+		is_broadcast = memcmp(h.dst, eth_broadcast, NET_MAC_LEN) == 0;
+		if (!is_broadcast) {
+			net_drop(net, p, DROP_ETH_NOT_OURS);
+			return;
+		}
+	}
+	pkt_pull(p, sizeof(h));
+	switch (be16(h.type)) {
+	case ETH_TYPE_IPV4: ipv4_input(net, p, is_broadcast); break;
+	case ETH_TYPE_ARP: arp_input(net, p); break;
+	default: net_drop(net, p, DROP_ETH_TYPE); break;
+	}
+}
+
+void eth_output(struct net *net, struct pkt *p, const uint8_t dst[NET_MAC_LEN], uint16_t type)
+{
+	struct eth_hdr h = {.type = be16(type)};
+
+	memcpy(h.dst, dst, NET_MAC_LEN);
+	memcpy(h.src, net->cfg.mac, NET_MAC_LEN);
+	memcpy(pkt_push(p, sizeof(h)), &h, sizeof(h));
+	p->l2_len = sizeof(h);
+	p->next = NULL;
+	net_count(net, NET_CTR_PKTS_OUT);
+	net->ops->tx(net->ctx, p);
+}
+
+void net_run(struct net *net, uint64_t now_us)
+{
+	net_clock(net, now_us);
+	timer_wheel_run(&net->wheel, net->now_us);
+	tcp_run(net);
+}
+
+uint64_t net_next_deadline(const struct net *net)
+{
+	return tcp_has_work(net) ? net->now_us : timer_wheel_next(&net->wheel);
+}
+
+void net_announce(struct net *net)
+{
+	arp_announce(net);
+}
+
+void net_arp_learn(struct net *net, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN])
+{
+	if (ip_addr_is_v4(ip))
+		arp_learn(net, ip_addr_to_v4(ip), mac);
+}
+
+bool net_has_route(const struct net *net, const struct ip_addr *ip)
+{
+	uint32_t next_hop;
+
+	return ip_addr_is_v4(ip) && ipv4_route(net, ip_addr_to_v4(ip), &next_hop);
+}

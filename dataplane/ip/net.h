@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * One network stack: what a poll core has of Ethernet, ARP, IPv4, ICMP and TCP.
+ *
+ * A struct net belongs to one core, which alone calls everything here. Nothing is shared between
+ * two of them, so several live in one thread (tests) as well as on several cores. Time enters only
+ * through net_clock() and net_run().
+ *
+ * The loop of a core:
+ *
+ *	net_clock(net, now);           once, before the burst
+ *	net_input(net, pkt) ...        for each frame received; upcalls happen in here
+ *	...                            the application executes, fills output buffers, pushes
+ *	net_run(net, now);             timers, then all pending output and ACKs, then the dead
+ */
+#ifndef MILLRACE_DATAPLANE_IP_NET_H
+#define MILLRACE_DATAPLANE_IP_NET_H
+
+#include "dataplane/ip/addr.h"
+#include "dataplane/ip/counters.h"
+#include "dataplane/ip/ratelimit.h"
+#include "dataplane/obuf.h"
+#include "dataplane/pkt.h"
+#include "dataplane/timer.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct arp_table;
+struct tcp_stack;
+
+#define NET_MAC_LEN 6
+
+enum net_offload {
+	NET_TX_IP_CSUM = 1u << 0,  /* the device fills in IPv4 header checksums */
+	NET_TX_TCP_CSUM = 1u << 1, /* the device fills in TCP checksums */
+};
+
+enum tcp_cc_kind {
+	TCP_CC_CUBIC,   /* RFC 9438 */
+	TCP_CC_NEWRENO, /* RFC 5681, 6582 */
+};
+
+struct tcp_cfg {
+	uint64_t rto_init_us; /* RFC 6298: 1 s */
+	uint64_t rto_min_us;
+	uint64_t rto_max_us;
+	uint64_t delack_us;    /* longest delay of an ACK */
+	uint64_t msl_us;       /* TIME_WAIT lasts twice this */
+	uint64_t linger_us;    /* after tcp_conn_close: to drain and to see the peer's FIN */
+	uint64_t keepidle_us;  /* new connections; 0: no keepalive */
+	uint64_t keepintvl_us; /* between probes */
+	uint32_t keepcnt;      /* unanswered probes that end the connection */
+	uint32_t max_rtx;      /* retransmissions of a segment that end the connection (R2) */
+	uint32_t syn_rtx;      /* of a SYN */
+	uint32_t synack_rtx;   /* of a SYN-ACK */
+	uint32_t rcv_buf;      /* receive window, bytes */
+	uint32_t snd_max;      /* most bytes in flight of one connection */
+	uint32_t max_ooo_pkts; /* packets a connection may keep out of order */
+	uint32_t max_rx_pkts;  /* packets all connections of this net may keep, in order or not:
+	                          well below the pool's size, or nothing more can be received */
+	uint32_t max_conns;
+	uint32_t max_timewait;
+	uint32_t rst_per_s; /* RSTs to segments of no connection */
+	uint16_t port_lo;   /* range of source ports for tcp_connect */
+	uint16_t port_hi;
+	enum tcp_cc_kind cc;
+	bool tlp; /* tail loss probes */
+};
+
+struct net_cfg {
+	uint8_t mac[NET_MAC_LEN];
+	uint8_t prefix_len;     /* of addr's network, 0..32 */
+	uint16_t mtu;           /* IP packet, bytes: 576..65535, and a pool's packet must hold it */
+	uint32_t offloads;      /* enum net_offload */
+	struct ip_addr addr;    /* ours */
+	struct ip_addr gateway; /* zero: none */
+	uint8_t secret[16]; /* random: keys ISNs, cookies and hash tables. The same on all cores */
+	uint64_t obuf_bytes_max; /* all output buffers together; 0: no bound */
+	uint64_t arp_reach_us;   /* how long an ARP entry is believed */
+	uint32_t max_arp;
+	uint32_t icmp_per_s; /* ICMP messages sent */
+	struct tcp_cfg tcp;
+};
+
+struct net_ops {
+	/* Takes p, a complete Ethernet frame. Never fails: what cannot be sent is freed. */
+	void (*tx)(void *ctx, struct pkt *p);
+	/* A station's address was seen: pass it to net_arp_learn() of the other cores. May be NULL. */
+	void (*arp_learned)(void *ctx, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN]);
+	/* Does the return flow of this connection land on this core? NULL: always. */
+	bool (*flow_mine)(void *ctx, const struct ip_addr *laddr, uint16_t lport,
+		const struct ip_addr *raddr, uint16_t rport);
+};
+
+struct net {
+	/* read-mostly */
+	struct net_cfg cfg;
+	const struct net_ops *ops;
+	void *ctx;
+	struct pkt_pool *pool;
+	uint32_t addr_v4;    /* cfg.addr, host order */
+	uint32_t netmask_v4; /* host order */
+	uint32_t gateway_v4; /* host order, 0: none */
+	struct arp_table *arp;
+	struct tcp_stack *tcp;
+	/* hot */
+	uint64_t now_us;
+	uint16_t ip_id;
+	struct ratelimit icmp_limit;
+	struct timer_wheel wheel;
+	struct obuf_pool obufs;
+	struct net_counters counters;
+};
+
+/* Fills cfg with the defaults of everything but addresses, MAC and secret. */
+void net_cfg_defaults(struct net_cfg *cfg);
+
+/* Initialises a net. Copies cfg; borrows pool, ops and ctx until net_fini. Sends nothing. 0, -EINVAL
+   (cfg is contradictory) or -ENOMEM. */
+int net_init(struct net *net, const struct net_cfg *cfg, struct pkt_pool *pool,
+	const struct net_ops *ops, void *ctx, uint64_t now_us);
+
+/* Ends every connection without a word to its peer (closed() with ESHUTDOWN for those that still have
+   a user) and frees everything. All packets are back in the pool afterwards. */
+void net_fini(struct net *net);
+
+/* Sets the time of what follows. Time never goes back. */
+static inline void net_clock(struct net *net, uint64_t now_us)
+{
+	if (now_us > net->now_us)
+		net->now_us = now_us;
+}
+
+/* Handles one received frame. Takes p. */
+void net_input(struct net *net, struct pkt *p);
+
+/* The end of a burst: fires timers, sends what is pending, reports and frees dead connections.
+   closed() upcalls come only from here. */
+void net_run(struct net *net, uint64_t now_us);
+
+/* Returns when net_run() must be called again if no packet arrives; <= now: at once; UINT64_MAX: no
+   need. It may be early. */
+uint64_t net_next_deadline(const struct net *net);
+
+/* Tells the network our address (gratuitous ARP, RFC 5227), now and once more two seconds later. To be
+   called when the device is up; one core of several suffices. */
+void net_announce(struct net *net);
+
+/* What arp_learned() reported on another core. */
+void net_arp_learn(struct net *net, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN]);
+
+/* Is the address on our network or reachable through our gateway (and not ourselves)? */
+bool net_has_route(const struct net *net, const struct ip_addr *ip);
+
+static inline void net_count(struct net *net, enum net_ctr ctr)
+{
+	net_counter_add(&net->counters.ctrs[ctr], 1);
+}
+
+/* Frees p and counts why. Takes p. */
+static inline void net_drop(struct net *net, struct pkt *p, enum drop why)
+{
+	net_counter_add(&net->counters.drops[why], 1);
+	pkt_free(net->pool, p);
+}
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * NIC ports: DPDK devices, their queues, and how frames find the core that owns their flow.
+ *
+ * A port has a queue pair a core where the device offers that many, with RSS; where it has one queue, the first core
+ * polls it, and sending cores share it under a lock. A software hash of the flow names the core that owns it: a
+ * core that receives a frame of another's flow hands it over through a ring.
+ */
+#ifndef MILLRACE_DATAPLANE_NIC_H
+#define MILLRACE_DATAPLANE_NIC_H
+
+#include "dataplane/core.h"
+#include "dataplane/ip/net.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct nic; /* a port */
+
+struct nic_eal_cfg {
+	const char *prefix; /* names the run directory and the telemetry socket */
+	const char *const
+		*devices; /* DPDK device arguments: "net_tap0,iface=x" or "0000:01:00.0" */
+	unsigned nr_devices;
+	int huge;               /* 1 yes, 0 no, -1 if there are free ones */
+	const char *extra_args; /* further EAL arguments, separated by blanks; "" for none */
+	bool verbose;
+};
+
+/* Starts DPDK's environment. Control thread, once, before any port. 0 or -errno with cause and remedy in err. The
+ * calling thread's CPU affinity is as before. */
+int nic_eal_init(const struct nic_eal_cfg *cfg, bool *huge_used, char *err, size_t err_len);
+void nic_eal_fini(void);
+/* The calling thread becomes known to DPDK (per-thread caches). Each poll thread, once. */
+int nic_thread_register(void);
+/* Free huge pages of the machine, in bytes. */
+uint64_t nic_huge_free(void);
+
+struct nic_cfg {
+	const char *device;
+	uint32_t ip; /* our address, host order */
+	unsigned prefix;
+	uint32_t gateway; /* host order, 0: none */
+	uint8_t secret[16];
+	uint64_t obuf_bytes_max; /* per core */
+};
+
+/* Opens a port for nr_cores cores. *out is owned. 0 or -errno with a message. Control thread. */
+int nic_open(
+	const struct nic_cfg *cfg, unsigned nr_cores, struct nic **out, char *err, size_t err_len);
+/* Gives the core its queues and its TCP/IP stack on the port. Control thread, before the core's loop. */
+int nic_attach(struct nic *nic, struct core *core, char *err, size_t err_len);
+/* Brings the link up and announces the address. After all cores are attached. */
+int nic_start(struct nic *nic, char *err, size_t err_len);
+/* Ends the stacks of the port (the cores' loops have ended) and closes it. */
+void nic_close(struct nic **nic);
+
+/* "net_af_xdp0,iface=veth0: 1 queue, mac .., 10.0.0.2/24" */
+void nic_describe(const struct nic *nic, char *buf, size_t size);
+
+/* The loop's three calls; each returns how many packets it moved. */
+unsigned nic_rx(struct core *core);
+void nic_run(struct core *core);
+unsigned nic_tx(struct core *core);
+
+/* The stack through which the address is reached, or NULL: not by a NIC. */
+struct net *nic_route(struct core *core, const struct ip_addr *ip);
+
+#endif

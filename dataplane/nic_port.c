@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * A port: set-up, and the receive and send paths between the device's buffers and struct pkt.
+ *
+ * struct pkt lies in the private area behind each rte_mbuf, so the two convert by an addition.
+ */
+#include "dataplane/nic.h"
+
+#include "checks.h"
+#include "dataplane/conn.h"
+#include "dataplane/ip/flow.h"
+#include "dataplane/tcp/tcp.h"
+
+#include <errno.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+#include <rte_spinlock.h>
+#include <rte_thash.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NIC_BURST      64
+#define NIC_RX_DESC    2048
+#define NIC_TX_DESC    2048
+#define NIC_POOL_SIZE  16383
+#define NIC_POOL_CACHE 256
+#define NIC_SPREAD     4096
+#define NIC_PRIV       RTE_ALIGN_CEIL(sizeof(struct pkt), RTE_MBUF_PRIV_ALIGN)
+
+/* One core's share of a port. */
+struct nic_queue {
+	struct pkt_pool pool; /* first: net.c hands it back to pool_alloc() */
+	struct nic *nic;
+	struct core *core;
+	struct net net;
+	struct rte_ring *spread; /* frames that another core received for us; NULL: none do */
+	uint16_t rxq, txq;
+	bool polls, shared_tx;
+	uint16_t nr_tx;
+	struct rte_mbuf *tx[NIC_BURST];
+};
+
+struct nic {
+	struct nic_cfg cfg;
+	char device[128];
+	uint16_t port;
+	uint16_t nr_queues;
+	uint16_t mtu;
+	uint16_t rx_desc, tx_desc;
+	struct rte_ether_addr mac;
+	uint64_t tx_offloads, rx_offloads;
+	unsigned nr_cores;
+	struct rte_mempool *mpool;
+	rte_spinlock_t tx_lock; /* guards the TX queue where cores share it */
+	struct nic_queue *queues[CORE_MAX];
+};
+
+static inline struct pkt *pkt_of(struct rte_mbuf *m)
+{
+	return rte_mbuf_to_priv(m);
+}
+
+static inline struct rte_mbuf *mbuf_of(struct pkt *p)
+{
+	return (struct rte_mbuf *)p - 1;
+}
+
+static struct pkt *pool_alloc(struct pkt_pool *pool)
+{
+	struct nic_queue *q = (struct nic_queue *)pool;
+	struct rte_mbuf *m = rte_pktmbuf_alloc(q->nic->mpool);
+	struct pkt *p;
+
+	if (!m)
+		return NULL;
+	p = pkt_of(m);
+	p->next = NULL;
+	p->buf = m->buf_addr;
+	p->buf_len = m->buf_len;
+	p->data = p->buf + PKT_HEADROOM;
+	p->len = 0;
+	p->flags = 0;
+	return p;
+}
+
+static void pool_free(struct pkt_pool *pool, struct pkt *p)
+{
+	rte_pktmbuf_free(mbuf_of(p));
+}
+
+static const struct pkt_pool_ops pool_ops = {.alloc = pool_alloc, .free = pool_free};
+
+/* --- set-up -------------------------------------------------------------------------------------- */
+
+static int port_find(struct nic *nic, char *err, size_t err_len)
+{
+	char name[128];
+	size_t n = strcspn(nic->cfg.device, ",");
+
+	snprintf(name, sizeof(name), "%.*s", (int)n, nic->cfg.device);
+	if (rte_eth_dev_get_port_by_name(name, &nic->port)) {
+		char full[160];
+
+		snprintf(full, sizeof(full), "0000:%s", name); /* a short PCI address */
+		if (rte_eth_dev_get_port_by_name(full, &nic->port)) {
+			snprintf(err, err_len,
+				"nic %s: no such device; a PCI NIC must be bound to vfio-pci or "
+				"uio_pci_generic (dpdk-devbind.py --status), a virtual one needs its driver",
+				nic->cfg.device);
+			return -ENODEV;
+		}
+	}
+	return 0;
+}
+
+static int port_configure(struct nic *nic, char *err, size_t err_len)
+{
+	struct rte_eth_dev_info info;
+	struct rte_eth_conf conf;
+	int rc = rte_eth_dev_info_get(nic->port, &info);
+
+	memset(&conf, 0, sizeof(conf));
+	if (rc)
+		goto failed;
+	nic->nr_queues =
+		(uint16_t)RTE_MIN(nic->nr_cores, RTE_MIN(info.max_rx_queues, info.max_tx_queues));
+	if (nic->nr_queues < nic->nr_cores ||
+		!(info.flow_type_rss_offloads & RTE_ETH_RSS_NONFRAG_IPV4_TCP))
+		nic->nr_queues = 1;
+	if (nic->nr_queues > 1) {
+		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		conf.rx_adv_conf.rss_conf.rss_hf =
+			info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP);
+	}
+	nic->rx_offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_CHECKSUM;
+	nic->tx_offloads = info.tx_offload_capa &
+			   (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM);
+	conf.rxmode.offloads = nic->rx_offloads;
+	conf.txmode.offloads = nic->tx_offloads;
+	rc = rte_eth_dev_configure(nic->port, nic->nr_queues, nic->nr_queues, &conf);
+	if (rc)
+		goto failed;
+	nic->rx_desc = NIC_RX_DESC;
+	nic->tx_desc = NIC_TX_DESC;
+	rc = rte_eth_dev_adjust_nb_rx_tx_desc(nic->port, &nic->rx_desc, &nic->tx_desc);
+	if (rc && rc != -ENOTSUP)
+		goto failed;
+	if (rte_eth_dev_get_mtu(nic->port, &nic->mtu))
+		nic->mtu = 1500;
+	if (nic->mtu > 1500)
+		nic->mtu = 1500;
+	rc = rte_eth_macaddr_get(nic->port, &nic->mac);
+	if (rc)
+		goto failed;
+	return 0;
+
+failed:
+	snprintf(err, err_len, "nic %s: cannot be configured: %s", nic->cfg.device, strerror(-rc));
+	return rc;
+}
+
+static int port_queues(struct nic *nic, char *err, size_t err_len)
+{
+	char name[RTE_MEMPOOL_NAMESIZE];
+	int rc = 0;
+
+	snprintf(name, sizeof(name), "nic%u", nic->port);
+	nic->mpool = rte_pktmbuf_pool_create(name, NIC_POOL_SIZE, NIC_POOL_CACHE, NIC_PRIV,
+		RTE_MBUF_DEFAULT_BUF_SIZE, (int)rte_eth_dev_socket_id(nic->port));
+	if (!nic->mpool) {
+		snprintf(err, err_len,
+			"nic %s: no memory for its packet buffers (%s): more huge pages, or huge-pages no "
+			"with eal-args \"-m 512\"",
+			nic->cfg.device, rte_strerror(rte_errno));
+		return -ENOMEM;
+	}
+	for (uint16_t i = 0; i < nic->nr_queues && rc == 0; i++) {
+		rc = rte_eth_rx_queue_setup(nic->port, i, nic->rx_desc,
+			(unsigned)rte_eth_dev_socket_id(nic->port), NULL, nic->mpool);
+		if (rc == 0)
+			rc = rte_eth_tx_queue_setup(nic->port, i, nic->tx_desc,
+				(unsigned)rte_eth_dev_socket_id(nic->port), NULL);
+	}
+	if (rc)
+		snprintf(err, err_len, "nic %s: queue set-up failed: %s", nic->cfg.device,
+			strerror(-rc));
+	return rc;
+}
+
+int nic_open(
+	const struct nic_cfg *cfg, unsigned nr_cores, struct nic **out, char *err, size_t err_len)
+{
+	struct nic *nic = calloc(1, sizeof(*nic));
+	int rc = -ENOMEM;
+
+	if (!nic)
+		return rc;
+	nic->cfg = *cfg;
+	snprintf(nic->device, sizeof(nic->device), "%s", cfg->device);
+	nic->cfg.device = nic->device;
+	nic->nr_cores = nr_cores;
+	rte_spinlock_init(&nic->tx_lock);
+	rc = port_find(nic, err, err_len);
+	if (rc)
+		goto err_free;
+	rc = port_configure(nic, err, err_len);
+	if (rc)
+		goto err_close;
+	rc = port_queues(nic, err, err_len);
+	if (rc)
+		goto err_close;
+	*out = nic;
+	return 0;
+
+err_close:
+	rte_eth_dev_close(nic->port);
+	rte_mempool_free(nic->mpool);
+err_free:
+	free(nic);
+	return rc;
+}
+
+static int spread_create(struct nic_queue *q)
+{
+	ssize_t size = rte_ring_get_memsize(NIC_SPREAD);
+
+	if (size < 0 || posix_memalign((void **)&q->spread, 64, (size_t)size))
+		return -ENOMEM;
+	return rte_ring_init(q->spread, "spread", NIC_SPREAD, RING_F_SC_DEQ);
+}
+
+static void queue_tx(void *ctx, struct pkt *p);
+static void queue_arp_learned(void *ctx, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN]);
+static bool queue_flow_mine(void *ctx, const struct ip_addr *laddr, uint16_t lport,
+	const struct ip_addr *raddr, uint16_t rport);
+
+static const struct net_ops net_ops = {
+	.tx = queue_tx,
+	.arp_learned = queue_arp_learned,
+	.flow_mine = queue_flow_mine,
+};
+
+int nic_attach(struct nic *nic, struct core *core, char *err, size_t err_len)
+{
+	struct nic_queue *q = NULL;
+	struct net_cfg cfg;
+	int rc = -ENOMEM;
+
+	if (posix_memalign((void **)&q, 64, sizeof(*q)))
+		goto failed;
+	memset(q, 0, sizeof(*q));
+	q->pool.ops = &pool_ops;
+	q->nic = nic;
+	q->core = core;
+	q->polls = core->id < nic->nr_queues;
+	q->rxq = q->txq = q->polls ? (uint16_t)core->id : 0;
+	q->shared_tx = nic->nr_queues < nic->nr_cores;
+	if (nic->nr_cores > 1) {
+		rc = spread_create(q);
+		if (rc)
+			goto failed;
+	}
+	net_cfg_defaults(&cfg);
+	memcpy(cfg.mac, nic->mac.addr_bytes, NET_MAC_LEN);
+	cfg.mtu = nic->mtu;
+	cfg.addr = ip_addr_from_v4(nic->cfg.ip);
+	cfg.prefix_len = (uint8_t)nic->cfg.prefix;
+	if (nic->cfg.gateway)
+		cfg.gateway = ip_addr_from_v4(nic->cfg.gateway);
+	memcpy(cfg.secret, nic->cfg.secret, sizeof(cfg.secret));
+	cfg.obuf_bytes_max = nic->cfg.obuf_bytes_max;
+	if (nic->tx_offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM)
+		cfg.offloads |= NET_TX_IP_CSUM;
+	if (nic->tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM)
+		cfg.offloads |= NET_TX_TCP_CSUM;
+	rc = net_init(&q->net, &cfg, &q->pool, &net_ops, q, core->now_us);
+	if (rc)
+		goto failed;
+	nic->queues[core->id] = q;
+	core->queues[core->nr_nets] = q;
+	core->nets[core->nr_nets++] = &q->net;
+	return 0;
+
+failed:
+	snprintf(err, err_len, "nic %s: core %u cannot use it: %s", nic->cfg.device, core->id,
+		strerror(-rc));
+	if (q)
+		free(q->spread);
+	free(q);
+	return rc;
+}
+
+int nic_start(struct nic *nic, char *err, size_t err_len)
+{
+	int rc = rte_eth_dev_start(nic->port);
+
+	if (rc) {
+		snprintf(err, err_len, "nic %s: cannot be started: %s", nic->cfg.device,
+			strerror(-rc));
+		return rc;
+	}
+	rte_eth_promiscuous_disable(nic->port);
+	net_announce(&nic->queues[0]->net);
+	return 0;
+}
+
+void nic_close(struct nic **nicp)
+{
+	struct nic *nic = *nicp;
+
+	if (!nic)
+		return;
+	for (unsigned i = 0; i < nic->nr_cores; i++) {
+		struct nic_queue *q = nic->queues[i];
+		struct rte_mbuf *m;
+
+		if (!q)
+			continue;
+		net_fini(&q->net);
+		rte_pktmbuf_free_bulk(q->tx, q->nr_tx);
+		while (q->spread && rte_ring_sc_dequeue(q->spread, (void **)&m) == 0)
+			rte_pktmbuf_free(m);
+		free(q->spread);
+		free(q);
+	}
+	rte_eth_dev_stop(nic->port);
+	rte_eth_dev_close(nic->port);
+	rte_mempool_free(nic->mpool);
+	free(nic);
+	*nicp = NULL;
+}
+
+void nic_describe(const struct nic *nic, char *buf, size_t size)
+{
+	const uint8_t *m = nic->mac.addr_bytes;
+	uint32_t ip = nic->cfg.ip;
+
+	snprintf(buf, size,
+		"%s queues=%u mac=%02x:%02x:%02x:%02x:%02x:%02x address=%u.%u.%u.%u/%u mtu=%u",
+		nic->device, nic->nr_queues, m[0], m[1], m[2], m[3], m[4], m[5], ip >> 24,
+		(ip >> 16) & 255, (ip >> 8) & 255, ip & 255, nic->cfg.prefix, nic->mtu);
+}
+
+/* --- receive ------------------------------------------------------------------------------------------ */
+
+static inline struct pkt *rx_pkt(struct rte_mbuf *m)
+{
+	struct pkt *p = pkt_of(m);
+
+	p->next = NULL;
+	p->buf = m->buf_addr;
+	p->buf_len = m->buf_len;
+	p->data = rte_pktmbuf_mtod(m, uint8_t *);
+	p->len = m->data_len;
+	p->flags = 0;
+	if ((m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD)
+		p->flags |= PKT_RX_IP_CSUM_GOOD;
+	if ((m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
+		p->flags |= PKT_RX_L4_CSUM_GOOD;
+	return p;
+}
+
+/* Hands a frame to the core that owns its flow. True: it was another's. */
+static bool rx_spread(struct nic_queue *q, struct rte_mbuf *m, struct pkt *p)
+{
+	struct nic_queue *owner;
+	uint32_t hash;
+
+	if (!net_flow_hash(p, &hash))
+		return false;
+	owner = q->nic->queues[hash % q->nic->nr_cores];
+	if (owner == q)
+		return false;
+	if (rte_ring_mp_enqueue(owner->spread, m)) {
+		rte_pktmbuf_free(m);
+		q->core->ctr.rx_drops++;
+		return true;
+	}
+	q->core->ctr.rx_spread++;
+	core_kick(owner->core);
+	return true;
+}
+
+static void rx_frames(struct nic_queue *q, struct rte_mbuf **ms, unsigned n, bool spread)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct pkt *p;
+
+		if (i + 1 < n)
+			rte_prefetch0(rte_pktmbuf_mtod(ms[i + 1], void *));
+		if (unlikely(ms[i]->nb_segs != 1)) {
+			rte_pktmbuf_free(ms[i]); /* no scattered receive was asked for */
+			q->core->ctr.rx_drops++;
+			continue;
+		}
+		q->core->ctr.rx_bytes += ms[i]->data_len;
+		p = rx_pkt(ms[i]);
+		if (spread && rx_spread(q, ms[i], p))
+			continue;
+		net_input(&q->net, p);
+	}
+	q->core->ctr.rx_pkts += n;
+}
+
+unsigned nic_rx(struct core *core)
+{
+	struct rte_mbuf *ms[NIC_BURST];
+	unsigned done = 0;
+
+	for (unsigned i = 0; i < core->nr_nets; i++) {
+		struct nic_queue *q = core->queues[i];
+		unsigned n;
+
+		net_clock(&q->net, core->now_us);
+		if (q->polls) {
+			n = rte_eth_rx_burst(q->nic->port, q->rxq, ms, NIC_BURST);
+			if (n)
+				rx_frames(q, ms, n, q->nic->nr_cores > 1);
+			done += n;
+		}
+		if (q->spread) {
+			n = rte_ring_sc_dequeue_burst(q->spread, (void **)ms, NIC_BURST, NULL);
+			if (n)
+				rx_frames(q, ms, n, false);
+			done += n;
+		}
+	}
+	return done;
+}
+
+/* --- send ---------------------------------------------------------------------------------------------- */
+
+static unsigned queue_flush(struct nic_queue *q)
+{
+	uint16_t n = q->nr_tx, sent = 0;
+
+	if (n == 0)
+		return 0;
+	if (q->shared_tx)
+		rte_spinlock_lock(&q->nic->tx_lock);
+	for (int tries = 0; sent < n && tries < 4; tries++)
+		sent += rte_eth_tx_burst(q->nic->port, q->txq, q->tx + sent, (uint16_t)(n - sent));
+	if (q->shared_tx)
+		rte_spinlock_unlock(&q->nic->tx_lock);
+	if (sent < n) { /* TCP sends it again */
+		rte_pktmbuf_free_bulk(q->tx + sent, (unsigned)(n - sent));
+		q->core->ctr.tx_drops += (unsigned)(n - sent);
+	}
+	q->core->ctr.tx_pkts += sent;
+	q->nr_tx = 0;
+	return sent;
+}
+
+static void queue_tx(void *ctx, struct pkt *p)
+{
+	struct nic_queue *q = ctx;
+	struct rte_mbuf *m = mbuf_of(p);
+
+	m->data_off = (uint16_t)(p->data - (uint8_t *)m->buf_addr);
+	m->data_len = (uint16_t)p->len;
+	m->pkt_len = p->len;
+	m->nb_segs = 1;
+	m->next = NULL;
+	m->ol_flags = 0;
+	if (p->flags & (PKT_TX_IP_CSUM | PKT_TX_L4_CSUM)) {
+		m->l2_len = p->l2_len;
+		m->l3_len = p->l3_len;
+		m->ol_flags = RTE_MBUF_F_TX_IPV4;
+		if (p->flags & PKT_TX_IP_CSUM)
+			m->ol_flags |= RTE_MBUF_F_TX_IP_CKSUM;
+		if (p->flags & PKT_TX_L4_CSUM)
+			m->ol_flags |= RTE_MBUF_F_TX_TCP_CKSUM;
+	}
+	q->core->ctr.tx_bytes += p->len;
+	q->tx[q->nr_tx++] = m;
+	if (q->nr_tx == NIC_BURST)
+		queue_flush(q);
+}
+
+void nic_run(struct core *core)
+{
+	for (unsigned i = 0; i < core->nr_nets; i++)
+		net_run(core->nets[i], core->now_us);
+}
+
+unsigned nic_tx(struct core *core)
+{
+	unsigned done = 0;
+
+	for (unsigned i = 0; i < core->nr_nets; i++)
+		done += queue_flush(core->queues[i]);
+	return done;
+}
+
+/* --- between the cores ------------------------------------------------------------------------------------ */
+
+struct arp_msg {
+	struct core_msg msg;
+	struct nic *nic;
+	struct ip_addr ip;
+	uint8_t mac[NET_MAC_LEN];
+};
+
+static void arp_msg_run(struct core *core, struct core_msg *m)
+{
+	struct arp_msg *msg = (struct arp_msg *)m;
+
+	net_arp_learn(&msg->nic->queues[core->id]->net, &msg->ip, msg->mac);
+	free(msg);
+}
+
+static void queue_arp_learned(void *ctx, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN])
+{
+	struct nic_queue *q = ctx;
+
+	for (unsigned i = 0; i < q->nic->nr_cores; i++) {
+		struct arp_msg *msg;
+
+		if (i == q->core->id || !q->nic->queues[i])
+			continue;
+		msg = malloc(sizeof(*msg));
+		if (!msg)
+			return; /* the other core will ask for itself */
+		msg->msg.fn = arp_msg_run;
+		msg->nic = q->nic;
+		msg->ip = *ip;
+		memcpy(msg->mac, mac, NET_MAC_LEN);
+		if (core_post(q->core->cores[i], &msg->msg))
+			free(msg);
+	}
+}
+
+/* The software hash decides who owns a flow, whichever queue its frames arrive on. */
+static bool queue_flow_mine(void *ctx, const struct ip_addr *laddr, uint16_t lport,
+	const struct ip_addr *raddr, uint16_t rport)
+{
+	struct nic_queue *q = ctx;
+
+	if (q->nic->nr_cores == 1)
+		return true;
+	return net_flow_hash_tuple(laddr, lport, raddr, rport) % q->nic->nr_cores == q->core->id;
+}
+
+struct net *nic_route(struct core *core, const struct ip_addr *ip)
+{
+	for (unsigned i = 0; i < core->nr_nets; i++)
+		if (net_has_route(core->nets[i], ip))
+			return core->nets[i];
+	return NULL;
+}

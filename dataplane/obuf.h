@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Output buffer: a FIFO of bytes that stay until the transport has no more use for them (TCP: until
+ * acknowledged; a socket: until written).
+ *
+ *   base               base+sendable                end
+ *    |=== sendable ======|=== held back ==============|--- reserved, not committed ---
+ *    front: obuf_consume       obuf_release_to moves the border
+ *
+ * The bytes lie in a chain of segments: chunks that own copied bytes, and references to bytes
+ * that live elsewhere and stay put until their release callback has been called.
+ * Invariants: base <= end; every byte of [base, end) lies in exactly one segment; consume never
+ * passes the sendable border; a reference's release is called exactly once.
+ * Not thread-safe: an obuf and its pool belong to one core.
+ */
+#ifndef MILLRACE_DATAPLANE_OBUF_H
+#define MILLRACE_DATAPLANE_OBUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct iovec;
+struct obuf_seg;
+
+#define OBUF_CHUNK_MIN   2048u  /* the first chunk of an empty buffer, bytes with its header */
+#define OBUF_CHUNK_MAX   16384u /* chunks double up to this */
+#define OBUF_NR_CLASSES  4
+#define OBUF_RESERVE_MAX (1u << 20)
+
+/* Chunks of one core: free lists by size, over malloc. Counters may be read by anyone (relaxed). */
+struct obuf_pool {
+	struct obuf_seg *free[OBUF_NR_CLASSES];
+	struct obuf_seg *free_ref;
+	uint64_t free_bytes;     /* cached in the lists */
+	uint64_t free_bytes_max; /* beyond this, chunks go back to malloc */
+	uint64_t used_bytes;     /* in obufs now, headers included */
+	uint64_t used_bytes_max; /* beyond this, appends fail with -ENOMEM */
+};
+
+/* Called once when the referenced bytes were consumed or discarded; must not touch the obuf. */
+typedef void (*obuf_release_fn)(void *ctx);
+
+struct obuf {
+	struct obuf_pool *pool;
+	struct obuf_seg *head;
+	struct obuf_seg *tail;
+	struct obuf_seg *cursor; /* where the last sequential obuf_copy_at ended, or NULL */
+	uint64_t base;
+	uint64_t end;
+	uint64_t limit; /* sendable up to here; UINT64_MAX: nothing is held */
+};
+
+/* Initialises a pool. used_bytes_max: the most that all obufs of the pool may hold (0: no bound). */
+void obuf_pool_init(struct obuf_pool *pool, uint64_t used_bytes_max);
+
+/* Gives the cached chunks back to malloc. Every obuf of the pool has been finished before. */
+void obuf_pool_fini(struct obuf_pool *pool);
+
+/* Initialises an empty obuf; borrows pool until obuf_fini. */
+void obuf_init(struct obuf *ob, struct obuf_pool *pool);
+
+/* Discards everything, calling the releases. The obuf may be initialised again. */
+void obuf_fini(struct obuf *ob);
+
+/* Returns room for n contiguous bytes (n <= OBUF_RESERVE_MAX) at the end, borrowed until the next
+   call on ob, or NULL when memory is out. Nothing is appended until obuf_commit. */
+uint8_t *obuf_reserve(struct obuf *ob, uint32_t n);
+
+/* Appends the first n of the bytes reserved last. */
+void obuf_commit(struct obuf *ob, uint32_t n);
+
+/* Appends a copy. 0, or -ENOMEM with nothing appended. */
+int obuf_append(struct obuf *ob, const void *data, size_t len);
+
+/* Appends len bytes by reference; they must not move or change until release(ctx) (NULL: bytes that
+   live for ever). 0, or -ENOMEM with nothing appended and release not called. A reference of
+   length 0 is released at once. */
+int obuf_append_ref(
+	struct obuf *ob, const void *data, size_t len, obuf_release_fn release, void *ctx);
+
+static inline uint64_t obuf_len(const struct obuf *ob)
+{
+	return ob->end - ob->base;
+}
+
+/* Position in the stream just past the last byte appended; only grows. A mark for obuf_release_to. */
+static inline uint64_t obuf_end(const struct obuf *ob)
+{
+	return ob->end;
+}
+
+/* Position in the stream of the first byte still kept. */
+static inline uint64_t obuf_base(const struct obuf *ob)
+{
+	return ob->base;
+}
+
+/* Bytes from the front that may be sent now; <= obuf_len. */
+static inline uint64_t obuf_sendable(const struct obuf *ob)
+{
+	return (ob->limit < ob->end ? ob->limit : ob->end) - ob->base;
+}
+
+/* From now on, bytes appended are not sendable until released. Does nothing while already holding. */
+static inline void obuf_hold(struct obuf *ob)
+{
+	if (ob->limit == UINT64_MAX)
+		ob->limit = ob->end;
+}
+
+/* Makes bytes before the mark (an earlier obuf_end) sendable; later ones stay held. */
+void obuf_release_to(struct obuf *ob, uint64_t mark);
+
+/* Makes everything sendable and stops holding. */
+static inline void obuf_release_all(struct obuf *ob)
+{
+	ob->limit = UINT64_MAX;
+}
+
+/* Removes n <= obuf_sendable() bytes from the front. */
+void obuf_consume(struct obuf *ob, uint64_t n);
+
+/* Copies len bytes from offset off (from the front; off + len <= obuf_len) into dst. Sequential
+   reads cost O(1) each. */
+void obuf_copy_at(struct obuf *ob, uint64_t off, void *dst, uint32_t len);
+
+/* Describes sendable bytes from the front in at most max vectors; returns how many it filled. */
+int obuf_iov(const struct obuf *ob, struct iovec *iov, int max);
+
+#endif

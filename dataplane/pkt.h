@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Packet buffers as the protocol code sees them: no type of any driver appears here.
+ *
+ *   buf              data                  data + len          buf + buf_len
+ *    |--- headroom ---|======== bytes =======|----- tailroom -----|
+ *
+ * Invariants: buf <= data and data + len <= buf + buf_len. A packet has exactly one owner at every
+ * line; whoever owns it frees it or hands it on. `next` belongs to the owner (queues link with it).
+ * The NIC layer keeps struct pkt in the private area of its own buffer, tests allocate it.
+ */
+#ifndef MILLRACE_DATAPLANE_PKT_H
+#define MILLRACE_DATAPLANE_PKT_H
+
+#include "checks.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Every allocated packet starts with at least this much room in front of its data. */
+#define PKT_HEADROOM 128u
+
+enum pkt_flag {
+	PKT_RX_IP_CSUM_GOOD = 1u << 0, /* the device verified the IPv4 header checksum */
+	PKT_RX_L4_CSUM_GOOD = 1u << 1, /* the device verified the TCP checksum */
+	PKT_RX_HASH = 1u << 2,         /* `hash` holds the flow hash already */
+	PKT_TX_IP_CSUM = 1u << 3,      /* the device shall fill in the IPv4 header checksum */
+	PKT_TX_L4_CSUM = 1u << 4,      /* the device shall finish the TCP checksum: the field holds
+	                                  the pseudo header's sum; l2_len and l3_len are set */
+};
+
+/* What TCP notes about a received segment; the values are in host order. */
+struct pkt_tcp {
+	uint32_t seq;
+	uint32_t end; /* seq + payload + SYN + FIN */
+	uint32_t ack;
+	uint32_t wnd; /* as on the wire, not scaled */
+	uint8_t flags;
+};
+
+struct pkt {
+	struct pkt *next;
+	uint8_t *data;
+	uint8_t *buf;
+	uint32_t len;
+	uint32_t buf_len;
+	uint32_t hash;
+	uint16_t flags; /* enum pkt_flag */
+	uint8_t l2_len; /* of a packet to send: Ethernet header, bytes */
+	uint8_t l3_len; /* of a packet to send: IP header, bytes */
+	struct pkt_tcp tcp;
+};
+
+_Static_assert(sizeof(struct pkt) <= 128, "struct pkt must fit a buffer's private area");
+
+struct pkt_pool;
+
+struct pkt_pool_ops {
+	/* Returns an owned packet with data = buf + PKT_HEADROOM, len, flags and next zero; NULL
+	   when the pool is empty. */
+	struct pkt *(*alloc)(struct pkt_pool *pool);
+	/* Takes p, which may have come from another core's pool of the same kind. */
+	void (*free)(struct pkt_pool *pool, struct pkt *p);
+};
+
+/* Embedded in what the NIC layer (or a test) has as a pool. One per core, used by it only. */
+struct pkt_pool {
+	const struct pkt_pool_ops *ops;
+};
+
+static inline struct pkt *pkt_alloc(struct pkt_pool *pool)
+{
+	return pool->ops->alloc(pool);
+}
+
+static inline void pkt_free(struct pkt_pool *pool, struct pkt *p)
+{
+	pool->ops->free(pool, p);
+}
+
+static inline uint32_t pkt_headroom(const struct pkt *p)
+{
+	return (uint32_t)(p->data - p->buf);
+}
+
+static inline uint32_t pkt_tailroom(const struct pkt *p)
+{
+	return p->buf_len - pkt_headroom(p) - p->len;
+}
+
+/* Prepends n bytes and returns where they start. Running out of headroom is a bug. */
+static inline uint8_t *pkt_push(struct pkt *p, uint32_t n)
+{
+	BUG_ON(n > pkt_headroom(p));
+	p->data -= n;
+	p->len += n;
+	return p->data;
+}
+
+/* Strips n bytes from the front. Callers have checked that they are there. */
+static inline uint8_t *pkt_pull(struct pkt *p, uint32_t n)
+{
+	BUG_ON(n > p->len);
+	p->data += n;
+	p->len -= n;
+	return p->data;
+}
+
+/* Appends n bytes and returns where they start. Running out of tailroom is a bug. */
+static inline uint8_t *pkt_put(struct pkt *p, uint32_t n)
+{
+	uint8_t *at = p->data + p->len;
+
+	BUG_ON(n > pkt_tailroom(p));
+	p->len += n;
+	return at;
+}
+
+/* Cuts the packet to its first len bytes. */
+static inline void pkt_trim(struct pkt *p, uint32_t len)
+{
+	BUG_ON(len > p->len);
+	p->len = len;
+}
+
+#endif

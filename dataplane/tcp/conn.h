@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Inside of TCP: the connection, the tables, and what the files of this folder offer each other.
+ *
+ * Sending, in sequence space; the output buffer begins at snd_una:
+ *
+ *	   snd_una                     snd_nxt            end of obuf
+ *	------|--[seg][seg]...[seg]------|-------------------|---- FIN
+ *	        a tcp_seg for each          not sent yet
+ *	        segment in flight
+ *
+ * Receiving:
+ *
+ *	          rcv_nxt                          rcv_adv
+ *	--[rxq]------|------[ooo]----[ooo]------------|---
+ *	 in order, not   out of order, sorted,    right edge of the
+ *	 yet taken       no overlaps              advertised window
+ *
+ * Invariants: segs tile [snd_una, snd_nxt) in order; a seg is on by_time exactly while TCP_SEG_FLYING;
+ * sacked_bytes and lost_bytes are the sums over segs in those states; rcv_adv never moves left. A
+ * connection that ends goes to the stack's dead list at once and is freed only by tcp_run(), so no
+ * pointer to it dies within an upcall.
+ */
+#ifndef MILLRACE_DATAPLANE_TCP_CONN_H
+#define MILLRACE_DATAPLANE_TCP_CONN_H
+
+#include "checks.h"
+#include "dataplane/ip/net.h"
+#include "dataplane/ip/siphash.h"
+#include "dataplane/tcp/options.h"
+#include "dataplane/tcp/seq.h"
+#include "dataplane/tcp/slab.h"
+#include "dataplane/tcp/tcp.h"
+
+#include <sys/queue.h>
+
+#define TCP_DUP_THRESH  3u
+#define TCP_IW_SEGS     10u  /* RFC 6928 */
+#define TCP_MIN_MSS     216u /* smaller offers are raised to this: they only serve to waste work */
+#define TCP_DEFAULT_MSS 536u /* RFC 9293, 3.7.1 */
+#define TCP_HDR_BYTES   20u
+#define TCP_MAX_WND     65535u
+
+struct tcp_key {
+	struct ip_addr laddr;
+	struct ip_addr raddr;
+	uint16_t lport;
+	uint16_t rport;
+	uint32_t zero;
+};
+
+enum tcp_node_kind { TCP_NODE_CONN, TCP_NODE_TW };
+
+/* First member of what the table holds. */
+struct tcp_node {
+	struct tcp_node *next;
+	uint64_t hash;
+	struct tcp_key key;
+	uint8_t kind;
+};
+
+enum tcp_seg_state {
+	TCP_SEG_FLYING, /* sent, or sent again, and nothing heard of it */
+	TCP_SEG_SACKED,
+	TCP_SEG_LOST, /* to be sent again */
+};
+
+/* A segment in flight. */
+struct tcp_seg {
+	TAILQ_ENTRY(tcp_seg) by_seq;
+	TAILQ_ENTRY(tcp_seg) by_time;
+	uint64_t sent_us; /* the last time */
+	uint32_t seq;
+	uint32_t end; /* with the FIN, if it carries it */
+	uint8_t state;
+	bool was_rtx; /* sent more than once */
+	bool has_fin;
+};
+TAILQ_HEAD(tcp_seg_list, tcp_seg);
+
+/* What the one retransmission timer of a connection stands for at the moment. */
+enum tcp_rtx_mode {
+	TCP_RTX_OFF,
+	TCP_RTX_SYN,
+	TCP_RTX_RTO,     /* RFC 6298 */
+	TCP_RTX_TLP,     /* tail loss probe, RFC 8985 7 */
+	TCP_RTX_REO,     /* reordering window, RFC 8985 6.3 */
+	TCP_RTX_PERSIST, /* RFC 9293, 3.8.6.1 */
+};
+
+enum tcp_ca_state {
+	TCP_CA_OPEN,
+	TCP_CA_RECOVERY, /* fast recovery, governed by PRR (RFC 6937) */
+	TCP_CA_LOSS,     /* after a timeout, until all then in flight is acknowledged */
+};
+
+struct tcp_cubic {
+	uint64_t epoch_us; /* 0: no epoch */
+	double w_max;      /* segments */
+	double cwnd_epoch; /* segments */
+	double w_est;      /* segments */
+	double k_s;        /* seconds */
+	double credit;     /* bytes of growth not yet a whole byte */
+};
+
+struct tcp_rack {
+	uint64_t sent_us; /* of the latest-sent segment known delivered; 0: none */
+	uint32_t end;     /* its end */
+	uint32_t rtt_us;
+	uint32_t fack; /* highest sequence delivered */
+	uint32_t dsack_round;
+	uint8_t reo_mult;
+	uint8_t reo_persist;
+	bool has_fack;
+	bool has_reordering;
+	bool has_dsack_round;
+};
+
+struct tcp_conn {
+	struct tcp_node node;
+	/* read-mostly */
+	struct tcp_stack *ts;
+	const struct tcp_ops *ops; /* NULL: no user any more */
+	void *user;
+	struct tcp_listener *lst; /* while half-open */
+	uint8_t state;
+	uint8_t snd_wscale;
+	uint8_t rcv_wscale;
+	bool has_ts;
+	bool has_sack;
+	bool is_closing; /* tcp_conn_close() was called */
+	bool is_cookie;  /* made from a SYN cookie */
+	uint16_t mss;
+	uint16_t peer_mss;
+	uint16_t path_mss; /* bound by path MTU, without options */
+	uint32_t ts_offset;
+	int reason;
+	/* lists of the stack */
+	TAILQ_ENTRY(tcp_conn) all_link; /* all, or dead */
+	TAILQ_ENTRY(tcp_conn) out_link;
+	bool is_pending; /* on the out list */
+	/* rx */
+	uint32_t irs;
+	uint32_t rcv_nxt;
+	uint32_t rcv_adv;
+	uint32_t rcv_wup; /* rcv_nxt when the last ACK was sent */
+	uint32_t ts_recent;
+	uint64_t ts_recent_us;
+	uint64_t last_rx_us;
+	uint32_t unacked_bytes; /* received since the last ACK was sent */
+	uint32_t rcv_mss;       /* largest payload seen */
+	struct pkt *rxq_head;
+	struct pkt *rxq_tail;
+	struct pkt *ooo_head;
+	struct pkt *ooo_tail;
+	uint32_t rxq_bytes;
+	uint32_t rxq_pkts;
+	uint32_t ooo_pkts;
+	uint32_t rcv_fin_seq;
+	struct tcp_range sacks[TCP_MAX_SACKS]; /* most recent first */
+	struct tcp_range dsack;
+	uint8_t nr_sacks;
+	bool has_dsack;
+	bool has_rcv_fin; /* rcv_fin_seq is known */
+	bool is_fin_rcvd; /* and rcv_nxt is past it */
+	bool is_eof_told;
+	bool is_paused; /* data() left something */
+	bool is_delivering;
+	bool is_resumed; /* tcp_conn_resume() was called within data() */
+	bool is_ack_due;
+	bool is_ack_delayed;
+	/* tx */
+	struct obuf ob;
+	uint64_t sent_mark;
+	uint32_t iss;
+	uint32_t snd_una;
+	uint32_t snd_nxt;
+	uint32_t snd_wnd;
+	uint32_t snd_wl1;
+	uint32_t snd_wl2;
+	uint32_t max_snd_wnd;
+	bool is_fin_wanted;
+	bool is_fin_sent;
+	bool is_cwnd_limited;
+	bool is_override_due; /* send less than silly window avoidance would */
+	struct tcp_seg_list segs;
+	struct tcp_seg_list by_time;
+	struct tcp_seg *sack_hint; /* where the last SACK block ended */
+	uint32_t sacked_bytes;
+	uint32_t lost_bytes;
+	uint32_t reno_sacked; /* without SACK: bytes that duplicate ACKs say have left */
+	uint32_t nr_sacked;
+	uint32_t dupacks;
+	/* congestion */
+	uint8_t ca_state;
+	uint32_t cwnd;
+	uint32_t ssthresh;
+	uint32_t recover;
+	uint32_t prr_delivered;
+	uint32_t prr_out;
+	uint32_t prr_flight; /* RecoverFS */
+	struct tcp_cubic cubic;
+	struct tcp_rack rack;
+	/* rtt */
+	uint32_t srtt_us;
+	uint32_t rttvar_us;
+	uint32_t rto_us; /* without back-off */
+	uint32_t min_rtt_us;
+	uint64_t min_rtt_at_us;
+	uint8_t backoff;
+	uint8_t nr_rtx;        /* timeouts in a row */
+	uint8_t nr_probes;     /* zero-window probes without any answer */
+	uint8_t persist_shift; /* their back-off */
+	/* timers */
+	uint8_t rtx_mode;
+	struct timer rtx_timer;
+	struct timer delack_timer;
+	struct timer life_timer; /* keepalive; after tcp_conn_close(), the end */
+	uint64_t keepidle_us;
+	uint64_t keepintvl_us;
+	uint64_t user_timeout_us;
+	uint64_t unacked_since_us; /* when the oldest unacknowledged data became so */
+	uint64_t last_tx_us;
+	uint64_t last_rto_us;
+	uint64_t oow_ack_us; /* when the last ACK to an unacceptable segment was sent */
+	uint32_t keepcnt;
+	uint32_t nr_keep; /* probes unanswered */
+	/* tail loss probe */
+	bool is_tlp_out;
+	bool is_tlp_rtx;
+	uint32_t tlp_end;
+	/* statistics */
+	uint64_t nr_retrans;
+	uint64_t bytes_acked;
+	uint64_t bytes_received;
+};
+TAILQ_HEAD(tcp_conn_list, tcp_conn);
+
+/* A connection in TIME_WAIT. */
+struct tcp_tw {
+	struct tcp_node node;
+	TAILQ_ENTRY(tcp_tw) link; /* oldest first */
+	uint64_t until_us;
+	uint64_t acked_us;
+	uint64_t ts_recent_us;
+	uint32_t snd_nxt;
+	uint32_t rcv_nxt;
+	uint32_t ts_recent;
+	uint32_t ts_offset;
+	uint16_t wnd; /* as it goes on the wire */
+	bool has_ts;
+};
+TAILQ_HEAD(tcp_tw_list, tcp_tw);
+
+struct tcp_listener {
+	struct tcp_listener *next;
+	const struct tcp_ops *ops;
+	void *ctx;
+	uint64_t overflow_us; /* when a cookie was last sent; 0: never */
+	uint32_t backlog;
+	uint32_t nr_half;
+	uint16_t port;
+};
+
+struct tcp_stack {
+	struct net *net;
+	struct tcp_node **buckets;
+	uint64_t mask;
+	uint64_t table_key[4];
+	struct siphash_key isn_key;
+	struct siphash_key cookie_key;
+	struct siphash_key ts_key;
+	struct tcp_listener *listeners;
+	struct tcp_conn_list all;
+	struct tcp_conn_list dead;
+	struct tcp_conn_list out;
+	struct tcp_tw_list tws;
+	struct timer tw_timer;
+	struct slab conns;
+	struct slab segs;
+	struct slab tw_slab;
+	struct ratelimit rst_limit;
+	uint32_t nr_out; /* conns on the out list */
+	uint32_t nr_half;
+	uint32_t rx_pkts; /* in the receive queues of all */
+	uint32_t port_step;
+};
+
+/* A segment to send. */
+struct tcp_out {
+	uint32_t seq;
+	uint32_t ack;
+	uint16_t wnd; /* as it goes on the wire */
+	uint8_t flags;
+	struct tcp_opts opts;
+};
+
+/* What one incoming ACK did. */
+struct tcp_ack_ctx {
+	uint32_t prior_pipe;
+	uint32_t acked;     /* sequence space by which snd_una advanced */
+	uint32_t delivered; /* bytes newly acknowledged or SACKed */
+	uint32_t lost;      /* bytes newly deemed lost */
+	uint64_t rtt_us;    /* of the oldest segment newly acknowledged; 0: none or ambiguous */
+	bool has_dsack;
+	bool has_rtx_acked;
+	bool is_dup; /* duplicate in the sense of RFC 5681, 2 */
+	uint32_t tsecr;
+	bool has_tsecr;
+};
+
+static inline struct net *conn_net(const struct tcp_conn *c)
+{
+	return c->ts->net;
+}
+
+static inline uint64_t conn_now(const struct tcp_conn *c)
+{
+	return c->ts->net->now_us;
+}
+
+/* Bytes that are thought to be in the network (RFC 6675, "pipe"). */
+static inline uint32_t conn_pipe(const struct tcp_conn *c)
+{
+	const uint32_t gone = c->sacked_bytes + c->lost_bytes + c->reno_sacked;
+	const uint32_t out = c->snd_nxt - c->snd_una;
+
+	return out > gone ? out - gone : 0;
+}
+
+/* The receive window as advertised, bytes. */
+static inline uint32_t conn_rcv_wnd(const struct tcp_conn *c)
+{
+	return c->rcv_adv - c->rcv_nxt;
+}
+
+static inline bool conn_is_synchronized(const struct tcp_conn *c)
+{
+	return c->state >= TCP_ST_ESTABLISHED;
+}
+
+static inline bool conn_can_receive(const struct tcp_conn *c)
+{
+	return c->state == TCP_ST_ESTABLISHED || c->state == TCP_ST_FIN_WAIT_1 ||
+	       c->state == TCP_ST_FIN_WAIT_2;
+}
+
+/* Our timestamp clock ticks once a millisecond from an offset of the connection's own. */
+static inline uint32_t conn_ts_at(const struct tcp_conn *c, uint64_t us)
+{
+	return (uint32_t)(us / 1000) + c->ts_offset;
+}
+
+/* table.c: addresses to connections */
+uint64_t tcp_key_hash(const struct tcp_stack *ts, const struct tcp_key *key);
+struct tcp_node *tcp_table_find(
+	const struct tcp_stack *ts, const struct tcp_key *key, uint64_t hash);
+void tcp_table_add(struct tcp_stack *ts, struct tcp_node *node);
+void tcp_table_remove(struct tcp_stack *ts, struct tcp_node *node);
+uint32_t tcp_isn(const struct tcp_stack *ts, const struct tcp_key *key);
+uint32_t tcp_ts_offset(const struct tcp_stack *ts, const struct tcp_key *key);
+
+/* conn.c: birth and death */
+struct tcp_conn *tcp_conn_make(struct tcp_stack *ts, const struct tcp_key *key);
+/* Takes the peer's SYN options over; false options of ours are not used with this peer. */
+void tcp_conn_take_opts(struct tcp_conn *c, const struct tcp_opts *opts);
+void tcp_conn_set_mss(struct tcp_conn *c);
+void tcp_conn_establish(struct tcp_conn *c);
+/* Ends c: off the table, timers off, onto the dead list. Does nothing to the dead. */
+void tcp_conn_kill(struct tcp_conn *c, int reason);
+/* Sends RST, then ends c. */
+void tcp_conn_reset(struct tcp_conn *c, int reason);
+/* Has c looked at by the next tcp_run(). */
+void tcp_conn_pend(struct tcp_conn *c);
+void tcp_conn_reap(struct tcp_stack *ts);
+
+/* input.c */
+/* Ends or hands to TIME_WAIT a connection both of whose directions are done with. */
+void tcp_conn_finish_check(struct tcp_conn *c);
+void tcp_conn_input(struct tcp_conn *c, struct pkt *p, const struct tcp_opts *opts);
+
+/* ack.c: acknowledgements and what follows from them */
+/* The ACK of an acceptable segment. False: it acknowledges what was never sent, or the connection ended. */
+bool tcp_ack_input(
+	struct tcp_conn *c, const struct pkt *p, uint32_t payload, const struct tcp_opts *opts);
+void tcp_recovery_enter(struct tcp_conn *c);
+void tcp_rtt_sample(struct tcp_conn *c, uint64_t rtt_us);
+
+/* loss.c: the scoreboard and RACK */
+struct tcp_seg *tcp_seg_add(struct tcp_conn *c, uint32_t seq, uint32_t end, bool has_fin);
+bool tcp_seg_split(struct tcp_conn *c, struct tcp_seg *s, uint32_t at);
+void tcp_seg_sent_again(struct tcp_conn *c, struct tcp_seg *s);
+void tcp_seg_lose(struct tcp_conn *c, struct tcp_seg *s);
+void tcp_segs_free(struct tcp_conn *c);
+void tcp_loss_cum_ack(struct tcp_conn *c, uint32_t ack, struct tcp_ack_ctx *ctx);
+void tcp_loss_sack(
+	struct tcp_conn *c, uint32_t ack, const struct tcp_opts *opts, struct tcp_ack_ctx *ctx);
+/* Marks what RACK deems lost; returns the bytes, and in *wait_us when to look again (0: no need). */
+uint32_t tcp_loss_rack(struct tcp_conn *c, uint64_t *wait_us);
+void tcp_loss_timeout(struct tcp_conn *c);
+
+/* cc.c: congestion control */
+void tcp_cc_init(struct tcp_conn *c);
+/* acked bytes were acknowledged while not in fast recovery. */
+void tcp_cc_acked(struct tcp_conn *c, uint32_t acked);
+/* Sets ssthresh after a loss; the caller sets cwnd. */
+void tcp_cc_lost(struct tcp_conn *c);
+
+/* output.c */
+/* Sends header, options and p's data. Takes p. */
+void tcp_emit(
+	struct tcp_stack *ts, struct pkt *p, const struct tcp_key *key, const struct tcp_out *out);
+void tcp_output(struct tcp_conn *c);
+void tcp_send_ack(struct tcp_conn *c);
+void tcp_send_syn(struct tcp_conn *c);
+void tcp_send_rst(struct tcp_conn *c);
+void tcp_send_probe(struct tcp_conn *c);
+/* Answers a segment that belongs to nobody (RFC 9293, 3.10.7.1). Borrows p. */
+void tcp_send_rst_to(struct tcp_stack *ts, const struct tcp_key *key, const struct pkt *p);
+/* An ACK to a segment that is not acceptable, unless one was just sent. */
+void tcp_send_challenge(struct tcp_conn *c);
+/* Sends one segment for the tail loss probe; false: nothing could be sent. */
+bool tcp_send_tlp(struct tcp_conn *c);
+
+/* rcv.c: data in */
+void tcp_rcv_segment(struct tcp_conn *c, struct pkt *p);
+void tcp_rcv_deliver(struct tcp_conn *c);
+void tcp_rcv_free(struct tcp_conn *c);
+/* The window to advertise, as it goes on the wire; moves rcv_adv. */
+uint16_t tcp_rcv_window(struct tcp_conn *c);
+
+/* timers.c */
+void tcp_timers_init(struct tcp_conn *c);
+void tcp_timers_cancel(struct tcp_conn *c);
+/* Arms the retransmission timer for what the connection now needs; reo_us: look at RACK again then. */
+void tcp_rtx_rearm(struct tcp_conn *c, uint64_t reo_us);
+void tcp_rtx_arm_syn(struct tcp_conn *c);
+void tcp_delack_arm(struct tcp_conn *c);
+/* For keepalive; does nothing once the user has closed. */
+void tcp_life_rearm(struct tcp_conn *c);
+/* Bounds what is left of the life of a closed connection. */
+void tcp_linger_arm(struct tcp_conn *c);
+uint64_t tcp_rto_us(const struct tcp_conn *c);
+
+/* listen.c */
+struct tcp_listener *tcp_listener_find(const struct tcp_stack *ts, uint16_t port);
+/* A segment for a listener. isn_floor: the new connection's ISN lies above, when has_floor. Takes p. */
+void tcp_listen_input(struct tcp_stack *ts, struct tcp_listener *lst, struct pkt *p,
+	const struct tcp_key *key, const struct tcp_opts *opts, const uint32_t *isn_floor);
+
+/* cookie.c */
+struct tcp_cookie {
+	uint16_t mss;
+	uint8_t wscale;
+	bool has_wscale;
+	bool has_sack;
+	bool has_ts;
+};
+/* The ISN, and in *tsval the timestamp, that carry what the SYN offered. */
+uint32_t tcp_cookie_make(const struct tcp_stack *ts, const struct tcp_key *key, uint32_t peer_isn,
+	const struct tcp_opts *opts, uint32_t *tsval);
+/* Does the ACK bring a cookie of ours back? */
+bool tcp_cookie_check(const struct tcp_stack *ts, const struct tcp_key *key, const struct pkt *p,
+	const struct tcp_opts *opts, struct tcp_cookie *out);
+
+/* path.c: see stack.h, tcp_icmp_input() */
+
+/* timewait.c */
+void tcp_tw_enter(struct tcp_conn *c);
+void tcp_tw_input(
+	struct tcp_stack *ts, struct tcp_tw *tw, struct pkt *p, const struct tcp_opts *opts);
+void tcp_tw_setup(struct tcp_stack *ts);
+void tcp_tw_teardown(struct tcp_stack *ts);
+
+#endif

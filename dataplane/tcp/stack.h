@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * TCP as the IP layer and the stack's frame see it. Users of connections include tcp.h instead.
+ */
+#ifndef MILLRACE_DATAPLANE_TCP_STACK_H
+#define MILLRACE_DATAPLANE_TCP_STACK_H
+
+#include "dataplane/ip/ipv4.h"
+#include "dataplane/ip/net.h"
+
+/* An ICMP "destination unreachable" about a segment that we may have sent. */
+struct tcp_icmp_error {
+	struct ip_addr raddr;
+	uint16_t lport;
+	uint16_t rport;
+	uint32_t seq;
+	uint16_t mtu;
+	uint8_t code;
+};
+
+/* 0 or -ENOMEM. Uses net->cfg. */
+int tcp_setup(struct net *net);
+
+/* Ends all connections; see net_fini(). */
+void tcp_teardown(struct net *net);
+
+/* Handles a segment for us; p->data is past the IP header. Takes p. */
+void tcp_input(struct net *net, struct pkt *p, const struct ipv4_meta *m);
+
+/* Handles an ICMP error after checking that it is about something in flight (RFC 5927). */
+void tcp_icmp_input(struct net *net, const struct tcp_icmp_error *err);
+
+/* Sends what is pending, then reports and frees the dead. */
+void tcp_run(struct net *net);
+
+/* Would tcp_run() have something to do? */
+bool tcp_has_work(const struct net *net);
+
+#endif

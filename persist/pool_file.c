@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The pool as a file: finding or making it, locking it, mapping it, telling real persistent memory
+ * from the rest.
+ *
+ * A new pool is written into a file that has no name yet (or, where the filesystem cannot do that,
+ * a temporary one) and linked to its name when whole. So a file under the pool's name is never
+ * half made.
+ */
+#include "persist/pool.h"
+
+#include "persist/pool_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <libpmem.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FD_PATH_LEN 64
+
+/* What is wrong, with the file's name in front. */
+static int file_error(char *err, size_t err_len, int rc, const char *path, const char *what)
+{
+	return pool_error(err, err_len, rc, "%s: %s: %s", path, what, strerror(-rc));
+}
+
+/* Puts the file's name in front of a message that is already in @err. */
+static int name_prepend(char *err, size_t err_len, int rc, const char *path)
+{
+	char what[256];
+
+	snprintf(what, sizeof(what), "%.*s", err_len > 0 ? (int)sizeof(what) - 1 : 0, err);
+	return pool_error(err, err_len, rc, "%s: %s", path, what);
+}
+
+static int full_write(int fd, const void *buf, size_t len, off_t off)
+{
+	const uint8_t *p = buf;
+
+	while (len > 0) {
+		ssize_t n = pwrite(fd, p, len, off);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		p += n;
+		off += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Writes the whole of a new pool into the empty file @fd. */
+static int file_fill(int fd, uint64_t size, const struct pool_cfg *cfg, const char *path, char *err,
+	size_t err_len)
+{
+	struct pool_sb sb;
+	int rc = pool_sb_init(&sb, size, cfg, err, err_len);
+
+	if (rc != 0)
+		return name_prepend(err, err_len, rc, path);
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+		return file_error(err, err_len, -errno, path, "cannot lock the new pool");
+	rc = -posix_fallocate(fd, 0, (off_t)sb.pool_size);
+	if (rc != 0)
+		return file_error(err, err_len, rc, path, "no space for the new pool");
+	for (int i = 0; i < 2 && rc == 0; i++)
+		rc = full_write(fd, &sb, sizeof(sb), (off_t)i * SB_STRIDE);
+	if (rc == 0 && fsync(fd) != 0)
+		rc = -errno;
+	return rc == 0 ? 0 : file_error(err, err_len, rc, path, "cannot write the new pool");
+}
+
+static int dir_sync(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fsync(fd) != 0)
+		rc = -errno;
+	close(fd);
+	return rc;
+}
+
+/* An empty file in @dir: nameless if possible, else named in @tmp. Returns its fd or -errno. */
+static int blank_open(const char *dir, const char *path, char *tmp, size_t tmp_len)
+{
+	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	tmp[0] = '\0';
+	if (fd >= 0)
+		return fd;
+	if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
+		return -errno;
+	if ((size_t)snprintf(tmp, tmp_len, "%s.creating-XXXXXX", path) >= tmp_len)
+		return -ENAMETOOLONG;
+	fd = mkostemp(tmp, O_CLOEXEC);
+	if (fd < 0) {
+		fd = -errno;
+		tmp[0] = '\0';
+	}
+	return fd;
+}
+
+/* Makes the pool and leaves it open and locked in *@fdp. */
+static int file_create(const char *path, uint64_t size, const struct pool_cfg *cfg, int *fdp,
+	char *err, size_t err_len)
+{
+	char dir_buf[PATH_MAX], tmp[PATH_MAX], fd_path[FD_PATH_LEN];
+	const char *dir;
+	int fd, rc;
+
+	if (strlen(path) >= sizeof(dir_buf))
+		return file_error(err, err_len, -ENAMETOOLONG, path, "cannot create");
+	if (size < POOL_SIZE_MIN)
+		return pool_error(err, err_len, -EINVAL,
+			"%s: a pool has at least %u bytes, not %llu", path, POOL_SIZE_MIN,
+			(unsigned long long)size);
+	dir = dirname(strcpy(dir_buf, path));
+	fd = blank_open(dir, path, tmp, sizeof(tmp));
+	if (fd < 0)
+		return file_error(err, err_len, fd, path, "cannot create");
+	rc = file_fill(fd, size, cfg, path, err, err_len);
+	if (rc != 0)
+		goto err_unlink;
+	snprintf(fd_path, sizeof(fd_path), "/proc/self/fd/%d", fd);
+	if (linkat(AT_FDCWD, fd_path, AT_FDCWD, path, AT_SYMLINK_FOLLOW) != 0) {
+		rc = file_error(err, err_len, errno == EEXIST ? -EBUSY : -errno, path,
+			"cannot give the new pool its name");
+		goto err_unlink;
+	}
+	if (tmp[0] != '\0')
+		unlink(tmp);
+	rc = dir_sync(dir);
+	if (rc != 0) {
+		rc = file_error(err, err_len, rc, path, "cannot sync the directory");
+		close(fd);
+		return rc;
+	}
+	*fdp = fd;
+	return 0;
+
+err_unlink:
+	if (tmp[0] != '\0')
+		unlink(tmp);
+	close(fd);
+	return rc;
+}
+
+/* Locks an existing file and checks all that can be checked before mapping it. */
+static int file_check(int fd, const char *path, uint64_t size, char *err, size_t err_len)
+{
+	uint8_t copies[2 * SB_STRIDE];
+	struct pool_sb sb;
+	unsigned int good;
+	struct stat st;
+	ssize_t n;
+	int rc;
+
+	if (fstat(fd, &st) != 0)
+		return file_error(err, err_len, -errno, path, "cannot stat");
+	if (!S_ISREG(st.st_mode))
+		return pool_error(err, err_len, -EMEDIUMTYPE,
+			"%s: not a millrace pool (not a regular file)", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+		return errno == EWOULDBLOCK ? pool_error(err, err_len, -EBUSY,
+						      "%s: in use by another process", path)
+					    : file_error(err, err_len, -errno, path, "cannot lock");
+	memset(copies, 0, sizeof(copies));
+	n = pread(fd, copies, sizeof(copies), 0);
+	if (n < 0)
+		return file_error(err, err_len, -errno, path, "cannot read");
+	if ((size_t)n < sizeof(copies) && (n == 0 || memcmp(copies, SB_MAGIC, 8) == 0))
+		return pool_error(
+			err, err_len, -ENODATA, "%s: pool is truncated: %zd bytes", path, n);
+	rc = pool_sb_choose(copies, (uint64_t)st.st_size, &sb, &good, err, err_len);
+	if (rc != 0)
+		return name_prepend(err, err_len, rc, path);
+	if (size != 0 && (size & ~(uint64_t)(POOL_PAGE - 1)) != sb.pool_size)
+		return pool_error(err, err_len, -ERANGE,
+			"%s: the pool has %llu bytes but %llu are configured; a pool keeps its size",
+			path, (unsigned long long)sb.pool_size, (unsigned long long)size);
+	/* Fills the holes that copying the file may have left. */
+	rc = -posix_fallocate(fd, 0, (off_t)sb.pool_size);
+	return rc == 0 ? 0 : file_error(err, err_len, rc, path, "no space for the whole pool");
+}
+
+/* True if the filesystem gives mappings whose flushed stores survive power loss. */
+static bool file_is_dax(int fd)
+{
+	void *p = mmap(NULL, POOL_PAGE, PROT_READ, MAP_SHARED_VALIDATE | MAP_SYNC, fd, 0);
+
+	if (p == MAP_FAILED)
+		return false;
+	munmap(p, POOL_PAGE);
+	return true;
+}
+
+static int file_map(int fd, const char *path, const struct pool_cfg *cfg, struct pool **pool,
+	char *err, size_t err_len)
+{
+	struct flush flush = {.ops = &flush_msync_ops};
+	enum pool_medium medium = POOL_MEDIUM_FILE;
+	char fd_path[FD_PATH_LEN];
+	int is_pmem = 0, rc;
+	size_t len;
+	void *base;
+
+	/* By number: the name may mean another file by now than the one that is locked. */
+	snprintf(fd_path, sizeof(fd_path), "/proc/self/fd/%d", fd);
+	base = pmem_map_file(fd_path, 0, 0, 0, &len, &is_pmem);
+	if (base == NULL)
+		return file_error(err, err_len, errno != 0 ? -errno : -EIO, path, "cannot map");
+	if (is_pmem) {
+		flush.ops = &flush_pmem_ops;
+		medium = file_is_dax(fd) ? POOL_MEDIUM_PMEM : POOL_MEDIUM_FORCED;
+	}
+	rc = pool_attach(&flush, base, len, cfg, medium, pool, err, err_len);
+	if (rc != 0) {
+		pmem_unmap(base, len);
+		return name_prepend(err, err_len, rc, path);
+	}
+	(*pool)->map_len = len;
+	(*pool)->fd = fd;
+	return 0;
+}
+
+int pool_open(const char *path, uint64_t size, const struct pool_cfg *cfg, struct pool **pool,
+	char *err, size_t err_len)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	int rc;
+
+	if (fd < 0 && errno == ENOENT && !cfg->must_exist && size != 0)
+		rc = file_create(path, size, cfg, &fd, err, err_len);
+	else if (fd < 0)
+		rc = file_error(err, err_len, -errno, path, "cannot open");
+	else
+		rc = file_check(fd, path, size, err, err_len);
+	if (rc == 0)
+		rc = file_map(fd, path, cfg, pool, err, err_len);
+	if (rc != 0 && fd >= 0)
+		close(fd);
+	return rc;
+}

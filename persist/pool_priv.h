@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What the files of persist/ share about an open pool. Not for anyone else.
+ */
+#ifndef MILLRACE_PERSIST_POOL_PRIV_H
+#define MILLRACE_PERSIST_POOL_PRIV_H
+
+#include <stdarg.h>
+#include <stdatomic.h>
+
+#include "persist/pool.h"
+#include "persist/pool_format.h"
+
+struct log;
+struct snap_area;
+
+struct pool {
+	/* Constant after pool_open(). */
+	struct flush flush;
+	uint8_t *base;
+	size_t map_len; /* of our own mapping; 0: the caller's memory */
+	int fd;         /* holds the lock; -1: the caller's memory */
+	enum pool_medium medium;
+	enum pool_durability durability; /* in force */
+	char boot_id[POOL_BOOT_ID_LEN + 1];
+
+	/* The shape, for threads that must not look at sb, which the control thread rewrites. */
+	uint8_t *extents;
+	uint32_t extent_size;
+	uint32_t nr_extents;
+	unsigned int nr_writers;
+
+	struct log *log;         /* from recover_open() on */
+	struct snap_area *snaps; /* from recover_open() on */
+
+	/* Guarded by being the control thread's. */
+	struct pool_sb sb;    /* the state in force: what media holds */
+	unsigned int sb_good; /* the copy that is known to hold it */
+	bool opened_clean;
+	bool opened_this_boot;
+};
+
+/* Formats one line into @err (may be NULL with @err_len 0) and returns @rc. */
+int pool_error(char *err, size_t err_len, int rc, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* Fills in the shape of a new pool. 0 or -EINVAL with @err. */
+int pool_shape_choose(
+	struct pool_sb *sb, uint64_t size, const struct pool_cfg *cfg, char *err, size_t err_len);
+
+/* A complete superblock for a new, empty pool. 0, -EINVAL or -EIO (no randomness) with @err. */
+int pool_sb_init(
+	struct pool_sb *sb, uint64_t size, const struct pool_cfg *cfg, char *err, size_t err_len);
+
+/*
+ * Chooses between the copies at @copies (2 * SB_STRIDE bytes) and checks all fields, given that
+ * the file is @file_size long. 0 with *@sb and the copy's number in *@good, or an error of
+ * pool_open() with @err.
+ */
+int pool_sb_choose(const uint8_t *copies, uint64_t file_size, struct pool_sb *sb,
+	unsigned int *good, char *err, size_t err_len);
+
+/* Makes *@next (a changed copy of pool->sb) the state in force, durably. Aborts on failure. */
+void pool_sb_commit(struct pool *pool, const struct pool_sb *next);
+
+/* Checks ids and puts them into @sb. 0 or -EINVAL. */
+int pool_sb_repl_set(struct pool_sb *sb, const struct pool_repl *repl);
+
+/* Builds the struct around mapped memory whose superblock is good. 0 or as pool_open(). */
+int pool_attach(const struct flush *flush, uint8_t *base, uint64_t len, const struct pool_cfg *cfg,
+	enum pool_medium medium, struct pool **out, char *err, size_t err_len);
+
+static inline uint8_t *pool_ext_addr(const struct pool *pool, uint32_t ext)
+{
+	return pool->extents + (uint64_t)ext * pool->extent_size;
+}
+
+#endif

@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What is said on a link: the handshake of redis-server 7.0, the RDB in both forms, the stream.
+ *
+ *	us                                       master
+ *	PING                                     +PONG, -NOAUTH ...
+ *	AUTH, REPLCONF x 2 or 3, in one go       a line for each, errors to REPLCONF do not matter
+ *	PSYNC id offset                          +CONTINUE [id] | +FULLRESYNC id offset | -reason
+ *	                                         after FULLRESYNC: $<len> or $EOF:<40 bytes>, then the RDB
+ *	newline, at most each second             (EOF form: the same 40 bytes, then nothing before our ACK)
+ *	REPLCONF ACK offset                      the stream
+ *
+ * Empty lines from the master, before its answer to PSYNC and before the `$`, only say that it is alive.
+ */
+#include "repl/link.h"
+
+#include "checks.h"
+#include "dataplane/core.h"
+#include "repl/link_priv.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ARGS_MAX   5
+#define OUTPUT_MAX (64 * 1024) /* a master that does not read gets no more ACKs */
+
+/* --- sending ----------------------------------------------------------------------------------- */
+
+/* Pushes what was appended (rc 0). False: the session has ended. */
+static bool push(struct link *link, int rc)
+{
+	uint64_t session = link->session;
+
+	if (rc)
+		link_lost(link, LINK_LOG_WARNING, "out of memory");
+	else
+		conn_push(link->conn);
+	return link->session == session;
+}
+
+static int command_append(struct link *link, unsigned argc, const char *const argv[])
+{
+	struct obuf *ob = conn_obuf(link->conn);
+	char head[32];
+	int rc;
+
+	snprintf(head, sizeof(head), "*%u\r\n", argc);
+	rc = obuf_append(ob, head, strlen(head));
+	for (unsigned i = 0; i < argc && rc == 0; i++) {
+		snprintf(head, sizeof(head), "$%zu\r\n", strlen(argv[i]));
+		rc = obuf_append(ob, head, strlen(head));
+		if (rc == 0)
+			rc = obuf_append(ob, argv[i], strlen(argv[i]));
+		if (rc == 0)
+			rc = obuf_append(ob, "\r\n", 2);
+	}
+	return rc;
+}
+
+static bool send_ack(struct link *link, uint64_t offset)
+{
+	char text[24];
+
+	if (obuf_len(conn_obuf(link->conn)) > OUTPUT_MAX)
+		return true;
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)offset);
+	return push(link, command_append(link, 3, (const char *const[]){"REPLCONF", "ACK", text}));
+}
+
+void link_ack(struct link *link, uint64_t offset)
+{
+	if (link->state != LINK_CONNECTED)
+		return;
+	link_enter(link);
+	send_ack(link, offset);
+	link_leave(link);
+}
+
+void link_wire_keepalive(struct link *link)
+{
+	uint64_t now_us = link->core->now_us;
+	bool loading =
+		link->state == LINK_FINISHING || (link->state == LINK_TRANSFER && link->full_open);
+
+	if (!loading || now_us - link->newline_us < LINK_SECOND_US)
+		return;
+	link->newline_us = now_us;
+	if (obuf_len(conn_obuf(link->conn)) <= OUTPUT_MAX)
+		push(link, obuf_append(conn_obuf(link->conn), "\n", 1));
+}
+
+/* --- handshake --------------------------------------------------------------------------------- */
+
+void link_wire_begin(struct link *link)
+{
+	link->state = LINK_PING;
+	push(link, command_append(link, 1, (const char *const[]){"PING"}));
+}
+
+/* All that needs no answer before the next is said, in one go. */
+static void introduce(struct link *link)
+{
+	const struct link_cfg *cfg = &link->cfg;
+	bool auth = cfg->password[0];
+	char port[16];
+	int rc = 0;
+
+	snprintf(port, sizeof(port), "%d", cfg->announce_port);
+	if (auth && cfg->user[0])
+		rc = command_append(
+			link, 3, (const char *const[]){"AUTH", cfg->user, cfg->password});
+	else if (auth)
+		rc = command_append(link, 2, (const char *const[]){"AUTH", cfg->password});
+	if (rc == 0)
+		rc = command_append(
+			link, 3, (const char *const[]){"REPLCONF", "listening-port", port});
+	if (rc == 0 && cfg->announce_ip[0])
+		rc = command_append(
+			link, 3, (const char *const[]){"REPLCONF", "ip-address", cfg->announce_ip});
+	if (rc == 0 && cfg->capa_eof)
+		rc = command_append(link, 5,
+			(const char *const[]){"REPLCONF", "capa", "eof", "capa", "psync2"});
+	else if (rc == 0)
+		rc = command_append(link, 3, (const char *const[]){"REPLCONF", "capa", "psync2"});
+	link->state = auth ? LINK_AUTH : LINK_PORT;
+	push(link, rc);
+}
+
+static void ask_sync(struct link *link)
+{
+	uint64_t session = link->session;
+	char id[41] = "?", text[24];
+	int64_t offset = -1;
+
+	link->ops->position(link->ctx, id, &offset);
+	if (link->session != session)
+		return;
+	id[40] = 0;
+	link->asked_full = id[0] == '?';
+	snprintf(text, sizeof(text), "%lld", (long long)offset);
+	link->state = LINK_PSYNC;
+	push(link, command_append(link, 3, (const char *const[]){"PSYNC", id, text}));
+}
+
+/* What the master said, fit for a log line. */
+static const char *printable(const char *line, char *buf, size_t size)
+{
+	size_t n;
+
+	for (n = 0; line[n] && n < size - 1; n++)
+		buf[n] = isprint((unsigned char)line[n]) ? line[n] : '?';
+	buf[n] = 0;
+	return buf;
+}
+
+/* Gives up this attempt, because of what the master said. */
+static void refuse(struct link *link, int level, const char *what, const char *line)
+{
+	char said[100], text[200];
+
+	snprintf(text, sizeof(text), "%s: %s", what, printable(line, said, sizeof(said)));
+	link_lost(link, level, text);
+}
+
+static bool begins(const char *line, const char *with)
+{
+	return strncmp(line, with, strlen(with)) == 0;
+}
+
+static void ping_reply(struct link *link, const char *line)
+{
+	if (line[0] == '+' || begins(line, "-NOAUTH") || begins(line, "-NOPERM") ||
+		begins(line, "-ERR operation not permitted"))
+		introduce(link);
+	else
+		refuse(link, LINK_LOG_WARNING, "error reply to PING from the master", line);
+}
+
+static void replconf_reply(struct link *link, const char *line)
+{
+	uint64_t session = link->session;
+	const char *what = link->state == LINK_PORT ? "listening-port"
+			   : link->state == LINK_IP ? "ip-address"
+						    : "capa";
+	char said[100];
+
+	/* Told once in a row of attempts that fail. */
+	if (line[0] == '-' && !link->said[0])
+		link_log(link, LINK_LOG_NOTICE,
+			"the master does not take REPLCONF %s (it does not matter): %s", what,
+			printable(line, said, sizeof(said)));
+	if (link->session != session)
+		return;
+	if (link->state == LINK_CAPA)
+		ask_sync(link);
+	else if (link->state == LINK_PORT && link->cfg.announce_ip[0])
+		link->state = LINK_IP;
+	else
+		link->state = LINK_CAPA;
+}
+
+static bool is_id(const char *id)
+{
+	for (unsigned i = 0; i < 40; i++)
+		if (!isxdigit((unsigned char)id[i]))
+			return false;
+	return true;
+}
+
+/* The whole of text is a number, not negative. */
+static bool number(const char *text, int64_t *n)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)text[0]))
+		return false;
+	errno = 0;
+	*n = strtoll(text, &end, 10);
+	return errno == 0 && *end == 0;
+}
+
+static void go_online(struct link *link)
+{
+	link->state = LINK_CONNECTED;
+	link->down_since_ms = 0;
+	link->heard_us = link->core->now_us;
+	link->said[0] = 0;
+	if (link->paused)
+		conn_rx_pause(link->conn);
+	link->ops->state(link->ctx, true);
+}
+
+static void continued(struct link *link, const char *line)
+{
+	uint64_t session = link->session;
+	const char *rest = line + strlen("+CONTINUE");
+	char id[41] = "";
+	int rc;
+
+	if (rest[0] == ' ' && is_id(rest + 1) && (rest[41] == 0 || rest[41] == ' '))
+		memcpy(id, rest + 1, 40);
+	else if (rest[strspn(rest, " ")] != 0)
+		rest = NULL;
+	/* Who has nothing to continue from must not be told to. */
+	if (!rest || link->asked_full) {
+		refuse(link, LINK_LOG_WARNING, "unexpected reply to PSYNC from the master", line);
+		return;
+	}
+	rc = link->ops->resumed(link->ctx, id);
+	if (link->session != session)
+		return;
+	if (rc)
+		link_lost(link, LINK_LOG_NOTICE, "not resumed");
+	else
+		go_online(link);
+}
+
+static void full_announced(struct link *link, const char *line)
+{
+	const char *rest = line + strlen("+FULLRESYNC ");
+
+	if (!is_id(rest) || rest[40] != ' ' || !number(rest + 41, &link->full_off)) {
+		refuse(link, LINK_LOG_WARNING, "unexpected reply to PSYNC from the master", line);
+		return;
+	}
+	memcpy(link->full_id, rest, 40);
+	link->full_id[40] = 0;
+	link->rdb_done = 0;
+	link->rdb_total = -1;
+	link->state = LINK_TRANSFER;
+}
+
+static void psync_reply(struct link *link, const char *line)
+{
+	if (begins(line, "+FULLRESYNC "))
+		full_announced(link, line);
+	else if (begins(line, "+CONTINUE"))
+		continued(link, line);
+	else if (begins(line, "-NOMASTERLINK") || begins(line, "-LOADING"))
+		refuse(link, LINK_LOG_NOTICE, "the master cannot serve PSYNC yet", line);
+	else
+		refuse(link, LINK_LOG_WARNING, "unexpected reply to PSYNC from the master", line);
+}
+
+/* --- RDB --------------------------------------------------------------------------------------- */
+
+/* Keeps bytes of the stream for later. False: the session has ended. */
+static bool pending_keep(struct link *link, const char *data, size_t len)
+{
+	char *buf;
+
+	if (len == 0)
+		return true;
+	buf = len <= LINK_PENDING_MAX - link->pending_len
+		      ? realloc(link->pending, link->pending_len + len)
+		      : NULL;
+	if (!buf) {
+		link_lost(link, LINK_LOG_WARNING, "no room for the stream behind the RDB");
+		return false;
+	}
+	memcpy(buf + link->pending_len, data, len);
+	link->pending = buf;
+	link->pending_len += len;
+	return true;
+}
+
+/* The RDB is complete; rest is what came behind it. */
+static void rdb_complete(struct link *link, const char *rest, size_t len)
+{
+	link->state = LINK_FINISHING;
+	if (!pending_keep(link, rest, len))
+		return;
+	conn_rx_pause(link->conn);
+	link->ops->full_end(link->ctx);
+}
+
+/* Hands on a part of the RDB. False: the session has ended. */
+static bool rdb_give(struct link *link, const char *data, size_t len)
+{
+	uint64_t session = link->session;
+	int rc;
+
+	if (len == 0)
+		return true;
+	link->rdb_done += len;
+	rc = link->ops->full_data(link->ctx, data, len);
+	if (link->session != session)
+		return false;
+	if (rc)
+		link_lost(link, LINK_LOG_WARNING, "full sync refused");
+	return rc == 0;
+}
+
+static void rdb_counted(struct link *link, const char *data, size_t len)
+{
+	uint64_t left = (uint64_t)link->rdb_total - link->rdb_done;
+	size_t n = len < left ? len : (size_t)left;
+
+	if (rdb_give(link, data, n) && n == left)
+		rdb_complete(link, data + n, len - n);
+}
+
+/* EOF form: hands on what cannot be a part of the mark, and keeps the rest. */
+static void rdb_hold_back(struct link *link, const char *seam, const char *data, size_t len)
+{
+	size_t held = link->held_len, keep = LINK_MARK_BYTES - 1, give;
+
+	if (len >= keep) {
+		give = len - keep;
+		link->held_len = keep;
+		memcpy(link->held, data + give, keep);
+		if (rdb_give(link, seam, held))
+			rdb_give(link, data, give);
+		return;
+	}
+	give = held + len > keep ? held + len - keep : 0;
+	link->held_len = held + len - give;
+	memcpy(link->held, seam + give, link->held_len);
+	rdb_give(link, seam, give);
+}
+
+/* EOF form. Fewer bytes are held back than the mark has, so a mark that begins in them ends in what is new: the seam
+ * shows it. */
+static void rdb_marked(struct link *link, const char *data, size_t len)
+{
+	char seam[2 * LINK_MARK_BYTES];
+	size_t held = link->held_len, head = len < LINK_MARK_BYTES ? len : LINK_MARK_BYTES;
+	const char *at;
+	size_t give, used;
+
+	memcpy(seam, link->held, held);
+	memcpy(seam + held, data, head);
+	at = memmem(seam, held + head, link->mark, LINK_MARK_BYTES);
+	if (at) {
+		give = (size_t)(at - seam);
+		used = give + LINK_MARK_BYTES - held;
+		if (rdb_give(link, seam, give))
+			rdb_complete(link, data + used, len - used);
+		return;
+	}
+	at = memmem(data, len, link->mark, LINK_MARK_BYTES);
+	if (!at) {
+		rdb_hold_back(link, seam, data, len);
+		return;
+	}
+	give = (size_t)(at - data);
+	used = give + LINK_MARK_BYTES;
+	if (rdb_give(link, seam, held) && rdb_give(link, data, give))
+		rdb_complete(link, data + used, len - used);
+}
+
+/* The line before the RDB. */
+static void rdb_header(struct link *link, const char *line)
+{
+	uint64_t session = link->session;
+	int rc;
+
+	if (line[0] == '-') {
+		refuse(link, LINK_LOG_WARNING, "the master has given up the full sync", line);
+		return;
+	}
+	link->eof_form = begins(line, "$EOF:") && strlen(line) == 5 + LINK_MARK_BYTES;
+	if (link->eof_form) {
+		memcpy(link->mark, line + 5, LINK_MARK_BYTES);
+		link->rdb_total = -1;
+	} else if (line[0] != '$' || !number(line + 1, &link->rdb_total)) {
+		link->rdb_total = -1;
+		refuse(link, LINK_LOG_WARNING, "the master sends no RDB but", line);
+		return;
+	}
+	link->held_len = 0;
+	link->newline_us = link->core->now_us;
+	link->full_open = true;
+	rc = link->ops->full_begin(link->ctx, link->full_id, link->full_off, link->rdb_total);
+	if (link->session != session)
+		return;
+	if (rc) {
+		link->full_open = false; /* it was not begun */
+		link_lost(link, LINK_LOG_NOTICE, "full sync refused");
+	} else if (link->rdb_total == 0) {
+		rdb_complete(link, NULL, 0);
+	}
+}
+
+/* --- stream ------------------------------------------------------------------------------------ */
+
+/* Hands on what was kept, and then listens again. */
+static void deliver(struct link *link)
+{
+	uint64_t session = link->session;
+
+	if (link->state != LINK_CONNECTED || link->paused)
+		return;
+	if (link->pending) {
+		char *buf = link->pending;
+		size_t len = link->pending_len;
+
+		link->pending = NULL;
+		link->pending_len = 0;
+		link->ops->stream(link->ctx, buf, len);
+		free(buf);
+	}
+	if (link->session != session || link->paused)
+		return;
+	link->heard_us = link->core->now_us; /* silence counts from here */
+	conn_rx_resume(link->conn);
+}
+
+void link_finished(struct link *link, bool ok)
+{
+	uint64_t session = link->session;
+
+	if (link->state != LINK_FINISHING)
+		return;
+	link_enter(link);
+	if (ok) {
+		link->full_open = false;
+		go_online(link);
+		/* A master that has sent the EOF form waits for it. */
+		if (link->session == session && link->eof_form)
+			send_ack(link, (uint64_t)link->full_off);
+		if (link->session == session)
+			deliver(link);
+	} else {
+		link_lost(link, LINK_LOG_WARNING, "full sync refused");
+	}
+	link_leave(link);
+}
+
+void link_pause(struct link *link)
+{
+	link->paused = true;
+	if (link->state == LINK_CONNECTED)
+		conn_rx_pause(link->conn);
+}
+
+void link_resume(struct link *link)
+{
+	if (!link->paused)
+		return;
+	link_enter(link);
+	link->paused = false;
+	deliver(link);
+	link_leave(link);
+}
+
+/* --- receiving --------------------------------------------------------------------------------- */
+
+static void line_done(struct link *link, const char *line)
+{
+	switch (link->state) {
+	case LINK_PING: ping_reply(link, line); break;
+	case LINK_AUTH:
+		if (line[0] == '-')
+			refuse(link, LINK_LOG_WARNING, "Unable to AUTH to MASTER", line);
+		else
+			link->state = LINK_PORT;
+		break;
+	case LINK_PORT:
+	case LINK_IP:
+	case LINK_CAPA: replconf_reply(link, line); break;
+	case LINK_PSYNC: psync_reply(link, line); break;
+	case LINK_TRANSFER: rdb_header(link, line); break;
+	default: BUG_ON(true);
+	}
+}
+
+/* Takes at most one line. Returns how many bytes were taken. */
+static size_t take_line(struct link *link, const char *data, size_t len)
+{
+	const char *end = memchr(data, '\n', len);
+	size_t n = end ? (size_t)(end - data) : len;
+
+	if (n > LINK_LINE_MAX - link->line_len) {
+		link_lost(link, LINK_LOG_WARNING, "the master sends a line without end");
+		return len;
+	}
+	memcpy(link->line + link->line_len, data, n);
+	link->line_len += n;
+	if (!end)
+		return len;
+	n++;
+	if (link->line_len && link->line[link->line_len - 1] == '\r')
+		link->line_len--;
+	link->line[link->line_len] = 0;
+	if (strlen(link->line) != link->line_len)
+		link_lost(link, LINK_LOG_WARNING, "the master sends a line with a NUL in it");
+	else if (link->line_len)
+		line_done(link, link->line);
+	link->line_len = 0;
+	return n;
+}
+
+static bool expects_line(const struct link *link)
+{
+	return link->state < LINK_TRANSFER || (link->state == LINK_TRANSFER && !link->full_open);
+}
+
+void link_wire_data(struct link *link, const char *data, size_t len)
+{
+	uint64_t session = link->session;
+
+	while (len && link->session == session && expects_line(link)) {
+		size_t n = take_line(link, data, len);
+
+		data += n;
+		len -= n;
+	}
+	if (len == 0 || link->session != session)
+		return;
+	if (link->state == LINK_TRANSFER && link->eof_form)
+		rdb_marked(link, data, len);
+	else if (link->state == LINK_TRANSFER)
+		rdb_counted(link, data, len);
+	else if (link->state == LINK_FINISHING || link->paused)
+		pending_keep(link, data, len);
+	else
+		link->ops->stream(link->ctx, data, len);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Master side of a replication link: sends a replica its snapshot and then the log, for ever.
+ *
+ *	WAIT_SNAPSHOT -> SEND_RDB -> ONLINE        (full sync)
+ *	ONLINE                                     (partial resync: +CONTINUE)
+ *
+ * A replica never gets a byte that lies past the watermark (persist/log.h), so none is ever ahead of what the master
+ * has after a crash. Snapshots go out by reference, straight from the pool; the log is copied into the output in
+ * pieces, and each piece is checked against writers that lap it. A replica that falls out of the ring is dropped: it
+ * comes back with a full sync.
+ *
+ * A struct replica belongs to the core that owns its connection. "shared" fields are atomic: INFO, ROLE and WAIT read
+ * them on other cores, under the owner's list lock.
+ */
+#ifndef MILLRACE_REPL_MASTER_H
+#define MILLRACE_REPL_MASTER_H
+
+#include "dataplane/conn.h"
+#include "persist/log.h"
+#include "persist/snapshot.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+enum replica_state {
+	REPLICA_HANDSHAKE,     /* has sent REPLCONF, not PSYNC */
+	REPLICA_WAIT_SNAPSHOT, /* waits for a snapshot that the log covers */
+	REPLICA_SEND_RDB,
+	REPLICA_ONLINE,
+	REPLICA_DROPPED, /* to be disconnected: see reason */
+};
+
+struct replica {
+	struct conn *conn;
+	struct log *log;
+	uint64_t id;         /* of its client */
+	uint64_t saves_seen; /* the owner's count of snapshots when it began to wait */
+	bool psync;          /* false: came by SYNC, sends no ACKs */
+	bool capa_eof, capa_psync2, rdb_only;
+	struct snap *snap; /* pinned while the RDB is being sent */
+	struct snap_hold *hold;
+	uint64_t rdb_pos, rdb_size;
+	uint64_t pos;       /* next log offset to send */
+	bool push;          /* something was appended that replica_pump() has to push */
+	int64_t newline_ms; /* last keepalive */
+	const char *reason; /* REPLICA_DROPPED */
+	TAILQ_ENTRY(replica) core_link;
+
+	/* shared */
+	_Atomic enum replica_state state;
+	atomic_ullong ack_off;
+	atomic_llong ack_ms; /* Unix time of the last ACK */
+	atomic_ullong sent_off;
+	int listening_port; /* these two: set before the replica is listed */
+	char ip[64];
+	TAILQ_ENTRY(replica) list_link;
+};
+
+TAILQ_HEAD(replica_list, replica);
+
+struct replica *replica_create(
+	struct conn *conn, struct log *log, uint64_t id); /* NULL: no memory */
+/* Frees it; its connection is gone or no concern of it any more. NULL-safe. */
+void replica_destroy(struct replica **r);
+
+/* These three, and replica_tick(), only append: replica_pump() pushes. None ends the connection.
+ * Answers +CONTINUE and streams from off (0-based log offset of the first byte wanted). */
+void replica_start_partial(struct replica *r, const char *replid, uint64_t off, int64_t now_ms);
+/* A full sync was asked for and its snapshot is not there yet. */
+void replica_wait_snapshot(struct replica *r, int64_t now_ms);
+/* Starts the full sync from a pinned snapshot (taken over): +FULLRESYNC (psync only), $<len>, the RDB, then the log. */
+void replica_start_full(struct replica *r, const char *replid, struct snap *snap, int64_t now_ms);
+
+/* Appends what may be sent now to the connection's output and pushes it. Called at the end of a burst and when output has
+ * drained. True: something was pushed, by which the connection may have ended: if its closed() destroys r, r is gone.
+ * False: nothing was pushed, r is there; only then may the state have become REPLICA_DROPPED. */
+bool replica_pump(struct replica *r);
+/* Once a second or so: keepalive newlines while it waits. */
+void replica_tick(struct replica *r, int64_t now_ms);
+/* REPLCONF ACK. ack_off only grows, ack_ms is set each time: an off of 0 says no more than that the replica lives. */
+void replica_ack(struct replica *r, uint64_t off, int64_t now_ms);
+/* "wait_bgsave", "send_bulk", "online" as INFO names them. */
+const char *replica_state_name(enum replica_state state);
+
+/* Where a PSYNC may continue. */
+struct psync_ids {
+	char replid[41], replid2[41];
+	int64_t second_repl_offset; /* -1: none */
+};
+/* True if a replica with this id and offset (1-based, as on the wire) may continue from the log; *off is then the 0-based
+ * offset. *why names the reason otherwise ("unknown replication id", "offset not in the backlog"). */
+bool psync_accept(const struct psync_ids *ids, const struct log *log, const char *id,
+	int64_t offset, uint64_t *off, const char **why);
+
+#endif

@@ -1,0 +1,100 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""What cannot be set up is refused: exit status not 0, and a message with the cause and where it stands."""
+import os
+import re
+import subprocess
+import sys
+
+from lab import Failed, run_test
+
+# Name; lines of a file (or None); command line; what the message has to hold.
+CASES = [
+    (
+        "unknown directive in a file",
+        ["port 7001", "no-such-thing 1"],
+        [],
+        [r":2\b", "no-such-thing"],
+    ),
+    ("unknown directive on the line", None, ["--no-such-thing", "1"], ["no-such-thing"]),
+    ("not a number", ["port seven"], [], [":1", "port"]),
+    ("out of range", ["port 70000"], [], [":1", "port", "65535"]),
+    (
+        "not one of the words",
+        ["# first", "", "pmem-durability fast"],
+        [],
+        [":3", "always", "everysec", "no"],
+    ),
+    ("neither yes nor no", ["protected-mode perhaps"], [], [":1", "yes", "no"]),
+    ("too few values", ["replicaof 10.0.0.1"], [], [":1", "replicaof"]),
+    ("unbalanced quotes", ['requirepass "open'], [], [":1"]),
+    ("bad memory unit", ["maxmemory 12xb"], [], [":1", "maxmemory"]),
+    ("no such file", None, ["there-is-none.conf"], ["there-is-none.conf", "(?i)no such file"]),
+    ("bad nic-address", ["nic net_null0", "nic-address 10.0.0.300/24"], [], ["nic-address"]),
+    ("nic-address without a nic", ["nic-address 10.0.0.3/24"], [], ["nic"]),
+    ("bad poll-cores", ["poll-cores 3-1"], [], [":1", "poll-cores"]),
+    ("no such bind address", None, ["--bind", "203.0.113.7"], ["203.0.113.7"]),
+    ("directory is not there", None, ["--dir", "/nonexistent"], ["/nonexistent"]),
+    (
+        "pool in a directory that is not there",
+        None,
+        ["--pmem-file", "/nonexistent/pool", "--pmem-size", "64mb"],
+        ["/nonexistent/pool"],
+    ),
+    (
+        "no such NIC",
+        None,
+        ["--nic", "0000:ff:1f.7", "--nic-address", "10.0.0.2/24"],
+        ["0000:ff:1f.7"],
+    ),
+    (
+        "interface is not there",
+        None,
+        ["--nic", "net_af_xdp0,iface=mrnone", "--nic-address", "10.0.0.2/24"],
+        ["mrnone"],
+    ),
+    ("a module", ["loadmodule /tmp/x.so"], [], [":1", "loadmodule"]),
+]
+
+
+def start(lab, lines, args):
+    node = lab.node()
+    command = [node.exe]
+    if lines is not None:
+        with open(os.path.join(lab.dir, "node.conf"), "w", encoding="ascii") as conf:
+            conf.write("\n".join(lines) + "\n")
+        command.append("node.conf")
+    common = ["--port", "7001"] if lines is None else []
+    if args[:1] and not args[0].startswith("--"):
+        command, args, common = command + args, [], []
+    return subprocess.run(
+        [*command, *common, *args],
+        cwd=lab.dir,
+        stdin=subprocess.DEVNULL,
+        timeout=20,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+def test(lab):
+    faults = []
+    for name, lines, args, wanted in CASES:
+        try:
+            done = start(lab, lines, args)
+        except subprocess.TimeoutExpired:
+            faults.append(f"{name}: the node started")
+            continue
+        if done.returncode <= 0:
+            faults.append(f"{name}: exit status {done.returncode}: {done.stdout[-300:]}")
+        for pattern in wanted:
+            if not re.search(pattern, done.stdout):
+                faults.append(f"{name}: no {pattern!r} in: {done.stdout[-300:]}")
+    if faults:
+        raise Failed("\n".join(faults))
+
+
+if __name__ == "__main__":
+    sys.exit(run_test(test))
