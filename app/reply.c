@@ -50,7 +50,7 @@ static bool drops(const struct client *c)
 
 static void out_of_memory(struct client *c)
 {
-	c->flags |= CLIENT_ASAP;
+	client_flags_change(c, CLIENT_ASAP, 0);
 }
 
 static void mark_dirty(struct client *c)

@@ -13,12 +13,12 @@
  *
  * Stale records. The walk may stop short of records that are durable further on (their
  * predecessor was torn). If they could match later, after a second crash, at the same offsets, they
- * would bring back a discarded tail. So before the first new write one superblock update
- * sets hint = end AND incarnation + 1, atomically: before it, the discarded records are
- * still unreachable behind the same gap (nothing has been written since); after it, they carry an
- * old incarnation and are never looked at again.
+ * would bring back a discarded tail. So before the first new write one superblock update sets hint =
+ * end AND an incarnation above any that is written anywhere in the pool, atomically: before it, the
+ * discarded records are still unreachable behind the same gap (nothing has been written since);
+ * after it, they carry an old incarnation and are never looked at again.
  *   Bytes that are only in caches (the process was killed, the machine runs on) are made durable
- *   before the superblock claims them; so are the superblock copies themselves before one is chosen.
+ * before the superblock claims them; so are the superblock copies themselves before one is updated.
  */
 #ifndef MILLRACE_PERSIST_RECOVER_H
 #define MILLRACE_PERSIST_RECOVER_H

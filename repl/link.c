@@ -120,15 +120,16 @@ void link_log(struct link *link, int level, const char *fmt, ...)
 static bool is_news(struct link *link, enum link_state was, const char *reason)
 {
 	uint64_t now_us = link->core->now_us;
+	char text[sizeof(link->said)];
 
 	if (was >= LINK_TRANSFER) {
 		link->said[0] = 0;
 		return true;
 	}
-	if (strncmp(link->said, reason, sizeof(link->said) - 1) == 0 &&
-		now_us - link->said_us < SAY_AGAIN_US)
+	snprintf(text, sizeof(text), "%s %s", link_state_name(was), reason);
+	if (strcmp(link->said, text) == 0 && now_us - link->said_us < SAY_AGAIN_US)
 		return false;
-	snprintf(link->said, sizeof(link->said), "%s", reason);
+	memcpy(link->said, text, sizeof(text));
 	link->said_us = now_us;
 	return true;
 }

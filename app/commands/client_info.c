@@ -143,6 +143,25 @@ void client_view_print(struct textbuf *tb, const struct client_view *v, int64_t 
 		v->obuf ? "rw" : "r", cmd, user, v->resp ? v->resp : 2);
 }
 
+static unsigned digits_of(size_t n)
+{
+	unsigned digits = 1;
+
+	for (; n >= 10; n /= 10)
+		digits++;
+	return digits;
+}
+
+/* Bytes of the command under way as a RESP array. */
+static size_t request_len(const struct client *c)
+{
+	size_t len = 3 + digits_of(c->argc);
+
+	for (uint32_t i = 0; i < c->argc; i++)
+		len += 5 + digits_of(c->argv[i].len) + c->argv[i].len;
+	return len;
+}
+
 void client_self_print(struct textbuf *tb, struct client *c)
 {
 	struct client_view v;
@@ -154,7 +173,8 @@ void client_self_print(struct textbuf *tb, struct client *c)
 	v.resp = c->resp;
 	v.cmd = c->cmd;
 	v.active_ms = c->now_ms;
-	v.qbuf = c->in.len - c->in.pos;
+	/* A request that came in one piece is run from where it was received. */
+	v.qbuf = c->in.len > c->in.pos ? c->in.len - c->in.pos : request_len(c);
 	v.obuf = c->out ? obuf_len(c->out) : 0;
 	client_view_print(tb, &v, c->now_ms);
 	free(v.name);

@@ -74,9 +74,11 @@ void info_server(struct textbuf *tb, struct client *c)
 		srv->exe, srv->config_file);
 }
 
-/* The largest input and output buffers of any client at present. */
-static void largest_buffers(struct server *srv, size_t *in, size_t *out)
+/* Counts the clients, but for those that have been killed, and finds the largest input and output
+ * buffers at present. */
+static unsigned count_clients(struct server *srv, size_t *in, size_t *out)
 {
+	unsigned nr = 0;
 	struct client *c;
 
 	*in = *out = 0;
@@ -87,16 +89,18 @@ static void largest_buffers(struct server *srv, size_t *in, size_t *out)
 
 		*in = qbuf > *in ? qbuf : *in;
 		*out = obuf > *out ? obuf : *out;
+		nr += !atomic_load_explicit(&c->kill, memory_order_relaxed);
 	}
 	rte_spinlock_unlock(&srv->clients_lock);
+	return nr;
 }
 
 void info_clients(struct textbuf *tb, struct client *c)
 {
 	struct server *srv = c->srv;
 	size_t in, out;
+	unsigned nr = count_clients(srv, &in, &out);
 
-	largest_buffers(srv, &in, &out);
 	textbuf_addf(tb,
 		"connected_clients:%u\r\n"
 		"cluster_connections:0\r\n"
@@ -106,8 +110,7 @@ void info_clients(struct textbuf *tb, struct client *c)
 		"blocked_clients:%u\r\n"
 		"tracking_clients:0\r\n"
 		"clients_in_timeout_table:0\r\n",
-		atomic_load_explicit(&srv->nr_clients, memory_order_relaxed),
-		atomic_load_explicit(&srv->cfg->maxclients, memory_order_relaxed), in, out,
+		nr, atomic_load_explicit(&srv->cfg->maxclients, memory_order_relaxed), in, out,
 		atomic_load_explicit(&srv->nr_blocked, memory_order_relaxed));
 }
 

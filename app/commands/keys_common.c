@@ -80,7 +80,7 @@ struct entry *key_edit(
 void key_no_memory(struct client *c, bool replied)
 {
 	if (replied)
-		c->flags |= CLIENT_ASAP;
+		client_flags_change(c, CLIENT_ASAP, 0);
 	else
 		reply_err(c, REPLY_OOM);
 }

@@ -6,8 +6,9 @@ import re
 import subprocess
 import sys
 
-from lab import Failed, run_test
+from lab import BUILD, Failed, run_test
 
+POOL = ["--port", "7001", "--pmem-file", "pool", "--pmem-size", "16mb"]
 # Name; lines of a file (or None); command line; what the message has to hold.
 CASES = [
     (
@@ -33,7 +34,7 @@ CASES = [
     ("bad nic-address", ["nic net_null0", "nic-address 10.0.0.300/24"], [], ["nic-address"]),
     ("nic-address without a nic", ["nic-address 10.0.0.3/24"], [], ["nic"]),
     ("bad poll-cores", ["poll-cores 3-1"], [], [":1", "poll-cores"]),
-    ("no such bind address", None, ["--bind", "203.0.113.7"], ["203.0.113.7"]),
+    ("no such bind address", None, [*POOL, "--bind", "203.0.113.7"], ["203.0.113.7"]),
     ("directory is not there", None, ["--dir", "/nonexistent"], ["/nonexistent"]),
     (
         "pool in a directory that is not there",
@@ -44,13 +45,13 @@ CASES = [
     (
         "no such NIC",
         None,
-        ["--nic", "0000:ff:1f.7", "--nic-address", "10.0.0.2/24"],
+        [*POOL, "--nic", "0000:ff:1f.7", "--nic-address", "10.0.0.2/24"],
         ["0000:ff:1f.7"],
     ),
     (
         "interface is not there",
         None,
-        ["--nic", "net_af_xdp0,iface=mrnone", "--nic-address", "10.0.0.2/24"],
+        [*POOL, "--nic", "net_af_xdp0,iface=mrnone", "--nic-address", "10.0.0.2/24"],
         ["mrnone"],
     ),
     ("a module", ["loadmodule /tmp/x.so"], [], [":1", "loadmodule"]),
@@ -58,17 +59,13 @@ CASES = [
 
 
 def start(lab, lines, args):
-    node = lab.node()
-    command = [node.exe]
+    command = [os.path.join(BUILD, "app", "millrace")]
     if lines is not None:
         with open(os.path.join(lab.dir, "node.conf"), "w", encoding="ascii") as conf:
             conf.write("\n".join(lines) + "\n")
         command.append("node.conf")
-    common = ["--port", "7001"] if lines is None else []
-    if args[:1] and not args[0].startswith("--"):
-        command, args, common = command + args, [], []
     return subprocess.run(
-        [*command, *common, *args],
+        [*command, *args],
         cwd=lab.dir,
         stdin=subprocess.DEVNULL,
         timeout=20,

@@ -55,6 +55,7 @@ def address(text):
 
 # --- the table ------------------------------------------------------------------------------------
 
+
 def table():
     with open(os.path.splitext(os.path.abspath(__file__))[0] + ".txt", encoding="ascii") as cases:
         for line in cases:
@@ -302,7 +303,11 @@ class Pair:
                 continue
             at = rnd.randrange(len(payload))
             if rnd.random() < 0.3:
-                payload = payload[:at] + bytes([payload[at] ^ (1 << rnd.randrange(8))]) + payload[at + 1 :]
+                payload = (
+                    payload[:at]
+                    + bytes([payload[at] ^ (1 << rnd.randrange(8))])
+                    + payload[at + 1 :]
+                )
             ttl, *options = rnd.choice(
                 [
                     ["0"],

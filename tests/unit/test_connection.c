@@ -341,10 +341,14 @@ static void own_line_is_up_to_date(void **state)
 	struct textbuf tb;
 
 	f->c[0].db = 4;
+	f->c[0].argc = 2;
+	f->argv[0] = (struct slice){"client", 6};
+	f->argv[1] = (struct slice){"list", 4};
 	textbuf_init(&tb);
 	client_self_print(&tb, &f->c[0]);
 	assert_non_null(strstr(textbuf_str(&tb), " idle=0 flags=N db=4 "));
 	assert_non_null(strstr(textbuf_str(&tb), " cmd=client|list "));
+	assert_non_null(strstr(textbuf_str(&tb), " qbuf=26 "));
 	textbuf_fini(&tb);
 }
 

@@ -351,6 +351,11 @@ static void copies_of_different_pools_are_refused(void **state)
 	sb.crc = sb_crc(sb);
 	write_at(0, &sb, sizeof(sb));
 	refused(16 * MB, -EBADMSG, "different pools");
+	sb.uuid[0] ^= 1;
+	sb.replid[0] = sb.replid[0] == 'a' ? 'b' : 'a';
+	sb.crc = sb_crc(sb);
+	write_at(0, &sb, sizeof(sb));
+	refused(16 * MB, -EBADMSG, "contradict");
 }
 
 /* Superblocks with right checksums that lie. */
