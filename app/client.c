@@ -57,7 +57,7 @@ struct client *client_create(struct app_core *ac, struct conn *conn, uint32_t fl
 		free(c);
 		return NULL;
 	}
-	atomic_store_explicit(&c->pub_active_ms, c->created_ms, memory_order_relaxed);
+	client_publish(c);
 	return c;
 }
 
@@ -272,8 +272,11 @@ static bool run_one(struct client *c)
 	uint32_t skip = c->flags & CLIENT_REPLY_SKIP_NEXT;
 	enum run_result rc;
 
-	if (c->argc == 0)
+	if (c->argc == 0) {
+		if (c->replica) /* a sign of life while it loads */
+			replica_ack(c->replica, 0, c->now_ms);
 		return true;
+	}
 	if (skip)
 		c->flags = (c->flags & ~CLIENT_REPLY_SKIP_NEXT) | CLIENT_REPLY_SKIP;
 	rc = command_run(c);
@@ -432,8 +435,7 @@ static void release(struct client *c)
 		return;
 	}
 	conn_push(c->conn);
-	if (!(c->flags & CLIENT_CLOSED))
-		conn_close(c->conn);
+	conn_close(c->conn);
 }
 
 static void wait_add(struct client *c)

@@ -41,7 +41,7 @@ struct control {
 	uint64_t shutdown_client;
 
 	/* this thread only */
-	bool shutdown_begun, export_this, stop;
+	bool shutdown_begun, export_this, savers_this, stop;
 	int64_t shutdown_deadline_ms;
 	int64_t tick_ms;
 	uint64_t last_commands, last_in, last_out;
@@ -156,12 +156,16 @@ enum save_result control_save(struct server *srv, uint64_t client_id)
 	enum save_result rc = SAVE_STARTED;
 
 	pthread_mutex_lock(&c->lock);
-	if (c->save_wanted || atomic_load(&srv->save_in_progress))
+	if (c->save_wanted || (!client_id && atomic_load(&srv->save_in_progress)))
 		rc = SAVE_BUSY;
-	if (client_id && rc == SAVE_STARTED && c->nr_savers < MAX_SAVERS)
+	if (client_id && rc == SAVE_STARTED && c->nr_savers == MAX_SAVERS)
+		rc = SAVE_BUSY;
+	if (client_id && rc == SAVE_STARTED)
 		c->savers[c->nr_savers++] = client_id;
-	if (rc == SAVE_STARTED)
+	if (rc == SAVE_STARTED) { /* behind one that is under way, a new one follows */
 		c->save_wanted = c->save_export = true;
+		atomic_store(&srv->save_in_progress, true);
+	}
 	pthread_mutex_unlock(&c->lock);
 	control_wake(srv);
 	return rc;
@@ -236,6 +240,7 @@ static void snapshot_begin(struct control *c)
 		return;
 	pthread_mutex_lock(&c->lock);
 	c->export_this = c->save_export;
+	c->savers_this = c->save_wanted;
 	c->save_wanted = c->save_export = false;
 	pthread_mutex_unlock(&c->lock);
 	atomic_store(&srv->save_in_progress, true);
@@ -262,8 +267,13 @@ static void snapshot_ended(struct control *c, bool ok)
 	} else {
 		c->retry_snapshot_ms = c->tick_ms + 5000;
 	}
-	atomic_store(&srv->save_in_progress, false);
-	answer_savers(c, ok);
+	if (c->savers_this) {
+		c->savers_this = false;
+		answer_savers(c, ok);
+	}
+	pthread_mutex_lock(&c->lock);
+	atomic_store(&srv->save_in_progress, c->save_wanted);
+	pthread_mutex_unlock(&c->lock);
 }
 
 /* True if the log, a replica or a user wants one now. */

@@ -38,6 +38,8 @@ static int load_snapshot(
 		snprintf(err, err_len, "the snapshot in the pool cannot be loaded: %s%s%s",
 			rdb_reader_fault(reader)->text, loader->err[0] ? ": " : "", loader->err);
 	rdb_reader_destroy(&reader);
+	atomic_store(&srv->last_load_keys, loader->nr_keys);
+	atomic_store(&srv->last_load_expired, loader->nr_expired);
 	return rc;
 }
 

@@ -312,7 +312,7 @@ static void replica_check(struct app_core *ac, struct replica *rep)
 bool repl_core_burst_end(struct app_core *ac)
 {
 	struct replica *rep, *next;
-	bool more = false;
+	bool more = false, pushed;
 
 	if (ac->id == 0)
 		repl_sync_burst_end(ac);
@@ -320,8 +320,9 @@ bool repl_core_burst_end(struct app_core *ac)
 		next = TAILQ_NEXT(rep, core_link);
 		if (ac->now_ms != ac->replicas_ms)
 			replica_check(ac, rep);
-		more |= replica_pump(rep);
-		if (rep->state == REPLICA_DROPPED)
+		pushed = replica_pump(rep);
+		more |= pushed;
+		if (!pushed && rep->state == REPLICA_DROPPED)
 			drop(ac, rep, rep->reason);
 	}
 	ac->replicas_ms = ac->now_ms;

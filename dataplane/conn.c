@@ -319,8 +319,11 @@ void conn_reap(struct core *core)
 
 	while ((conn = TAILQ_FIRST(&core->closing))) {
 		TAILQ_REMOVE(&core->closing, conn, link);
-		if (conn->kind == CONN_SOCK)
+		if (conn->kind == CONN_SOCK) {
+			if (conn->ops)
+				conn->ops->closed(conn, conn->reason);
 			obuf_fini(&conn->sock_out);
+		}
 		free(conn);
 	}
 }

@@ -42,6 +42,7 @@ struct conn {
 	bool rx_paused, closed, closing, connecting, want_write, unix_sock;
 	struct tcp_conn *tcp; /* CONN_TCP */
 	int fd;               /* CONN_SOCK */
+	int reason;           /* CONN_SOCK: why it ended */
 	struct obuf sock_out; /* CONN_SOCK */
 	TAILQ_ENTRY(conn) link;
 };
@@ -56,7 +57,7 @@ struct obuf *conn_obuf(struct conn *conn);
 void conn_push(struct conn *conn);
 /* Closes once the output has drained, or given up. Its user hears closed() later. */
 void conn_close(struct conn *conn);
-/* Ends it at once, dropping output. Its user hears closed() before this returns or later in the same loop. */
+/* Ends it at once, dropping output. Its user hears closed() at the end of the loop, never inside a call. */
 void conn_abort(struct conn *conn);
 /* No upcall follows any more; the connection ends at once. */
 void conn_detach(struct conn *conn);

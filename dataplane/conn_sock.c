@@ -95,18 +95,18 @@ int conn_sock_connect(struct core *core, const struct sockaddr *sa, unsigned sa_
 	return 0;
 }
 
-/* The end of a socket connection; memory is freed when the loop no longer refers to it. */
+/* The end of a socket connection. Its user hears of it at the end of the loop, as with TCP: nothing
+ * disappears under somebody's hands. */
 void conn_sock_end(struct conn *conn, int reason)
 {
 	if (conn->closed)
 		return;
 	conn->closed = true;
+	conn->reason = reason;
 	epoll_ctl(conn->core->epoll_fd, EPOLL_CTL_DEL, conn->fd, NULL);
 	close(conn->fd);
 	conn->fd = -1;
 	TAILQ_INSERT_TAIL(&conn->core->closing, conn, link);
-	if (conn->ops)
-		conn->ops->closed(conn, reason);
 }
 
 void conn_sock_push(struct conn *conn)

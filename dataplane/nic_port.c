@@ -16,8 +16,6 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_ring.h>
-#include <rte_spinlock.h>
-#include <rte_thash.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +25,8 @@
 #define NIC_TX_DESC    2048
 #define NIC_POOL_SIZE  16383
 #define NIC_POOL_CACHE 256
-#define NIC_SPREAD     4096
+#define NIC_RING       4096
+#define TX_TRIES       4
 #define NIC_PRIV       RTE_ALIGN_CEIL(sizeof(struct pkt), RTE_MBUF_PRIV_ALIGN)
 
 /* One core's share of a port. */
@@ -38,7 +37,7 @@ struct nic_queue {
 	struct net net;
 	struct rte_ring *spread; /* frames that another core received for us; NULL: none do */
 	uint16_t rxq, txq;
-	bool polls, shared_tx;
+	bool polls; /* has a queue pair of the device */
 	uint16_t nr_tx;
 	struct rte_mbuf *tx[NIC_BURST];
 };
@@ -54,7 +53,8 @@ struct nic {
 	uint64_t tx_offloads, rx_offloads;
 	unsigned nr_cores;
 	struct rte_mempool *mpool;
-	rte_spinlock_t tx_lock; /* guards the TX queue where cores share it */
+	struct rte_ring
+		*tx_ring; /* frames of cores without a queue, sent by core 0; NULL: all have one */
 	struct nic_queue *queues[CORE_MAX];
 };
 
@@ -190,6 +190,24 @@ static int port_queues(struct nic *nic, char *err, size_t err_len)
 	return rc;
 }
 
+static int ring_create(struct rte_ring **ring)
+{
+	ssize_t size = rte_ring_get_memsize(NIC_RING);
+
+	if (size < 0 || posix_memalign((void **)ring, 64, (size_t)size))
+		return -ENOMEM;
+	return rte_ring_init(*ring, "nic", NIC_RING, RING_F_SC_DEQ);
+}
+
+static void ring_destroy(struct rte_ring *ring)
+{
+	struct rte_mbuf *m;
+
+	while (ring && rte_ring_sc_dequeue(ring, (void **)&m) == 0)
+		rte_pktmbuf_free(m);
+	free(ring);
+}
+
 int nic_open(
 	const struct nic_cfg *cfg, unsigned nr_cores, struct nic **out, char *err, size_t err_len)
 {
@@ -202,7 +220,6 @@ int nic_open(
 	snprintf(nic->device, sizeof(nic->device), "%s", cfg->device);
 	nic->cfg.device = nic->device;
 	nic->nr_cores = nr_cores;
-	rte_spinlock_init(&nic->tx_lock);
 	rc = port_find(nic, err, err_len);
 	if (rc)
 		goto err_free;
@@ -210,6 +227,8 @@ int nic_open(
 	if (rc)
 		goto err_close;
 	rc = port_queues(nic, err, err_len);
+	if (rc == 0 && nic->nr_queues < nr_cores)
+		rc = ring_create(&nic->tx_ring);
 	if (rc)
 		goto err_close;
 	*out = nic;
@@ -221,15 +240,6 @@ err_close:
 err_free:
 	free(nic);
 	return rc;
-}
-
-static int spread_create(struct nic_queue *q)
-{
-	ssize_t size = rte_ring_get_memsize(NIC_SPREAD);
-
-	if (size < 0 || posix_memalign((void **)&q->spread, 64, (size_t)size))
-		return -ENOMEM;
-	return rte_ring_init(q->spread, "spread", NIC_SPREAD, RING_F_SC_DEQ);
 }
 
 static void queue_tx(void *ctx, struct pkt *p);
@@ -257,9 +267,8 @@ int nic_attach(struct nic *nic, struct core *core, char *err, size_t err_len)
 	q->core = core;
 	q->polls = core->id < nic->nr_queues;
 	q->rxq = q->txq = q->polls ? (uint16_t)core->id : 0;
-	q->shared_tx = nic->nr_queues < nic->nr_cores;
 	if (nic->nr_cores > 1) {
-		rc = spread_create(q);
+		rc = ring_create(&q->spread);
 		if (rc)
 			goto failed;
 	}
@@ -315,17 +324,15 @@ void nic_close(struct nic **nicp)
 		return;
 	for (unsigned i = 0; i < nic->nr_cores; i++) {
 		struct nic_queue *q = nic->queues[i];
-		struct rte_mbuf *m;
 
 		if (!q)
 			continue;
 		net_fini(&q->net);
 		rte_pktmbuf_free_bulk(q->tx, q->nr_tx);
-		while (q->spread && rte_ring_sc_dequeue(q->spread, (void **)&m) == 0)
-			rte_pktmbuf_free(m);
-		free(q->spread);
+		ring_destroy(q->spread);
 		free(q);
 	}
+	ring_destroy(nic->tx_ring);
 	rte_eth_dev_stop(nic->port);
 	rte_eth_dev_close(nic->port);
 	rte_mempool_free(nic->mpool);
@@ -433,25 +440,58 @@ unsigned nic_rx(struct core *core)
 
 /* --- send ---------------------------------------------------------------------------------------------- */
 
-static unsigned queue_flush(struct nic_queue *q)
+static uint16_t device_tx(struct nic_queue *q, struct rte_mbuf **ms, uint16_t n)
 {
-	uint16_t n = q->nr_tx, sent = 0;
+	uint16_t sent = 0;
 
-	if (n == 0)
-		return 0;
-	if (q->shared_tx)
-		rte_spinlock_lock(&q->nic->tx_lock);
-	for (int tries = 0; sent < n && tries < 4; tries++)
-		sent += rte_eth_tx_burst(q->nic->port, q->txq, q->tx + sent, (uint16_t)(n - sent));
-	if (q->shared_tx)
-		rte_spinlock_unlock(&q->nic->tx_lock);
+	for (int tries = 0; sent < n && tries < TX_TRIES; tries++)
+		sent += rte_eth_tx_burst(q->nic->port, q->txq, ms + sent, (uint16_t)(n - sent));
+	return sent;
+}
+
+/* A core without a queue of its own: the frames go to the core that polls the device. */
+static uint16_t handover_tx(struct nic_queue *q, struct rte_mbuf **ms, uint16_t n)
+{
+	unsigned sent = rte_ring_mp_enqueue_burst(q->nic->tx_ring, (void **)ms, n, NULL);
+
+	core_kick(q->nic->queues[0]->core);
+	return (uint16_t)sent;
+}
+
+static void count_tx(struct nic_queue *q, struct rte_mbuf **ms, uint16_t n, uint16_t sent)
+{
 	if (sent < n) { /* TCP sends it again */
-		rte_pktmbuf_free_bulk(q->tx + sent, (unsigned)(n - sent));
+		rte_pktmbuf_free_bulk(ms + sent, (unsigned)(n - sent));
 		q->core->ctr.tx_drops += (unsigned)(n - sent);
 	}
 	q->core->ctr.tx_pkts += sent;
+}
+
+static unsigned queue_flush(struct nic_queue *q)
+{
+	uint16_t n = q->nr_tx, sent;
+
+	if (n == 0)
+		return 0;
+	sent = q->polls ? device_tx(q, q->tx, n) : handover_tx(q, q->tx, n);
+	count_tx(q, q->tx, n, sent);
 	q->nr_tx = 0;
 	return sent;
+}
+
+/* Sends what the other cores have handed over. */
+static unsigned handed_flush(struct nic_queue *q)
+{
+	struct rte_mbuf *ms[NIC_BURST];
+	unsigned n, total = 0;
+
+	do {
+		n = rte_ring_sc_dequeue_burst(q->nic->tx_ring, (void **)ms, NIC_BURST, NULL);
+		if (n)
+			count_tx(q, ms, (uint16_t)n, device_tx(q, ms, (uint16_t)n));
+		total += n;
+	} while (n == NIC_BURST && total < NIC_RING);
+	return total;
 }
 
 static void queue_tx(void *ctx, struct pkt *p)
@@ -490,8 +530,13 @@ unsigned nic_tx(struct core *core)
 {
 	unsigned done = 0;
 
-	for (unsigned i = 0; i < core->nr_nets; i++)
-		done += queue_flush(core->queues[i]);
+	for (unsigned i = 0; i < core->nr_nets; i++) {
+		struct nic_queue *q = core->queues[i];
+
+		if (q->nic->tx_ring && core->id == 0)
+			done += handed_flush(q);
+		done += queue_flush(q);
+	}
 	return done;
 }
 

@@ -2,8 +2,9 @@
  *
  * Output buffer over pooled chunks and references. See the header for the invariants.
  *
- * A segment knows the stream position of its first byte (start), so the cursor is one pointer and a walk can
- * begin anywhere. Bytes of a chunk before `base` were consumed; the chunk goes when all of it was.
+ * A segment knows the stream position of its first byte (start), so the cursor is one pointer and
+ * a walk can begin anywhere. Bytes of a chunk before `base` were consumed; the chunk goes when
+ * all of it was.
  */
 #include "dataplane/obuf.h"
 
@@ -201,8 +202,8 @@ void obuf_commit(struct obuf *ob, uint32_t n)
 	ob->end += n;
 }
 
-/* Undoes what a failed append left: cuts the stream back to `end`. The segments past keep_tail were made by
-   the same call. */
+/* Undoes what a failed append left: cuts the stream back to `end`. The segments past keep_tail
+   were made by the same call. */
 static void tail_cut(struct obuf *ob, struct obuf_seg *keep_tail, uint64_t keep_len)
 {
 	struct obuf_seg *seg = keep_tail ? keep_tail->next : ob->head;

@@ -51,7 +51,8 @@ struct obuf {
 	uint64_t limit; /* sendable up to here; UINT64_MAX: nothing is held */
 };
 
-/* Initialises a pool. used_bytes_max: the most that all obufs of the pool may hold (0: no bound). */
+/* Initialises a pool. used_bytes_max: the most that all obufs of the pool may hold (0: no bound).
+   */
 void obuf_pool_init(struct obuf_pool *pool, uint64_t used_bytes_max);
 
 /* Gives the cached chunks back to malloc. Every obuf of the pool has been finished before. */
@@ -84,7 +85,8 @@ static inline uint64_t obuf_len(const struct obuf *ob)
 	return ob->end - ob->base;
 }
 
-/* Position in the stream just past the last byte appended; only grows. A mark for obuf_release_to. */
+/* Position in the stream just past the last byte appended; only grows. A mark for
+   obuf_release_to. */
 static inline uint64_t obuf_end(const struct obuf *ob)
 {
 	return ob->end;
@@ -102,7 +104,8 @@ static inline uint64_t obuf_sendable(const struct obuf *ob)
 	return (ob->limit < ob->end ? ob->limit : ob->end) - ob->base;
 }
 
-/* From now on, bytes appended are not sendable until released. Does nothing while already holding. */
+/* From now on, bytes appended are not sendable until released. Does nothing while already
+   holding. */
 static inline void obuf_hold(struct obuf *ob)
 {
 	if (ob->limit == UINT64_MAX)

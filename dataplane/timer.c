@@ -2,9 +2,10 @@
  *
  * Hierarchical timer wheel.
  *
- * A timer due in d ticks lies on the lowest level whose 64 slots reach that far. When level 0 comes round to
- * slot 0, the slot of level 1 that begins now is emptied onto the levels below, and so on upwards. The
- * bit maps only say where a timer may be: an empty slot whose bit is set costs one look.
+ * A timer due in d ticks lies on the lowest level whose 64 slots reach that far. When level 0
+ * comes round to slot 0, the slot of level 1 that begins now is emptied onto the levels below,
+ * and so on upwards. The bit maps only say where a timer may be: an empty slot whose bit is set
+ * costs one look.
  */
 #include "dataplane/timer.h"
 
@@ -150,8 +151,8 @@ static uint32_t slot_fire(struct timer_wheel *wheel, unsigned slot, uint64_t now
 	return nr;
 }
 
-/* The next tick after wheel->tick, at most `target`, at which there is something to do: a slot of level 0 to
-   fire, or the start of a new round. */
+/* The next tick after wheel->tick, at most `target`, at which there is something to do: a slot of
+   level 0 to fire, or the start of a new round. */
 static uint64_t wheel_next_tick(const struct timer_wheel *wheel, uint64_t target)
 {
 	const unsigned pos = (unsigned)wheel->tick & SLOT_MASK;
@@ -197,7 +198,8 @@ uint64_t timer_wheel_next(const struct timer_wheel *wheel)
 
 		if (!bits)
 			continue;
-		/* Distances count from the slot after the present one; the present one comes last. */
+		/* Distances count from the slot after the present one; the present one comes
+		   last. */
 		turned = from ? (bits >> from) | (bits << (TIMER_NR_SLOTS - from)) : bits;
 		start = (now + 1 + (unsigned)__builtin_ctzll(turned)) << shift;
 		if (start < best)

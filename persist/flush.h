@@ -9,7 +9,7 @@
  * or may not be on the medium, whatever happened to the words around it.
  *
  * Variants: flush_pmem.c (libpmem: non-temporal stores, sfence), flush_msync.c (ordinary file
- * mapping), flush_record.c (keeps every store, so that tests can rebuild each image that a power
+ * mapping), flush_memory.c (memory that need not survive), flush_record.c (keeps every store, so that tests can rebuild each image that a power
  * cut could leave).
  */
 #ifndef MILLRACE_PERSIST_FLUSH_H
@@ -48,6 +48,8 @@ struct flush {
 
 extern const struct flush_ops flush_pmem_ops;
 extern const struct flush_ops flush_msync_ops;
+extern const struct flush_ops flush_memory_ops;
+extern const struct flush_ops flush_memory_grouped_ops;
 
 static inline void flush_copy(const struct flush *f, void *dst, const void *src, size_t len)
 {

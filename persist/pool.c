@@ -13,6 +13,7 @@
 #include <libpmem.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 const char *pool_medium_name(enum pool_medium medium)
@@ -62,6 +63,8 @@ int pool_attach(const struct flush *flush, uint8_t *base, uint64_t len, const st
 		pool->opened_this_boot =
 			strncmp(pool->boot_id, pool->sb.boot_id, POOL_BOOT_ID_LEN) == 0;
 	}
+	pool->last_medium = pool->sb.medium;
+	pool->last_durability = pool->sb.durability;
 	pool->opened_clean = (pool->sb.flags & SB_F_CLEAN) != 0;
 	*out = pool;
 	return 0;
@@ -110,7 +113,9 @@ void pool_close(struct pool **poolp, bool clean)
 		log_close_clean(pool->log);
 	snap_area_destroy(&pool->snaps);
 	log_destroy(&pool->log);
-	if (pool->map_len != 0)
+	if (pool->map_private)
+		munmap(pool->base, pool->map_len);
+	else if (pool->map_len != 0)
 		pmem_unmap(pool->base, pool->map_len);
 	if (pool->fd >= 0)
 		close(pool->fd);
@@ -143,6 +148,8 @@ void pool_info_get(const struct pool *pool, struct pool_info *info)
 	memset(info, 0, sizeof(*info));
 	info->medium = pool->medium;
 	info->durability = pool->durability;
+	info->last_medium = pool->last_medium;
+	info->last_durability = pool->last_durability;
 	memcpy(info->uuid, sb->uuid, sizeof(info->uuid));
 	info->size = sb->pool_size;
 	info->ring_size = sb->ring_size;

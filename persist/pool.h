@@ -58,6 +58,8 @@ struct pool_repl {
 struct pool_info {
 	enum pool_medium medium;
 	enum pool_durability durability; /* in force */
+	enum pool_medium last_medium;    /* of the last user */
+	enum pool_durability last_durability;
 	uint8_t uuid[16];
 	uint64_t size;
 	uint64_t ring_size;
@@ -94,7 +96,14 @@ int pool_open(const char *path, uint64_t size, const struct pool_cfg *cfg, struc
 	char *err, size_t err_len);
 
 /*
- * The same over memory that the caller has mapped and owns, through the caller's flush variant: no
+ * Opens an existing pool to look at it: all calls work, but what they change stays in this process'
+ * memory and the file is left alone. While a view is open, pool_open() is refused as -EBUSY; a
+ * view of a pool that is in use is refused as well. Returns as pool_open().
+ */
+int pool_view(const char *path, struct pool **pool, char *err, size_t err_len);
+
+/*
+ * The same as pool_open() over memory that the caller has mapped and owns, through the caller's flush variant: no
  * file, no lock. For tests and tools. pool_image_format() writes an empty pool (any size that
  * the shape fits in); pool_image_open() opens one. Errors as pool_open().
  */

@@ -157,11 +157,14 @@ err_unlink:
 	return rc;
 }
 
-/* Locks an existing file and checks all that can be checked before mapping it. */
-static int file_check(int fd, const char *path, uint64_t size, char *err, size_t err_len)
+/*
+ * Locks an existing file (@lock: LOCK_EX or LOCK_SH) and checks all that can be checked before mapping
+ * it. @size 0: any.
+ */
+static int file_check(int fd, const char *path, uint64_t size, int lock, struct pool_sb *sb,
+	char *err, size_t err_len)
 {
 	uint8_t copies[2 * SB_STRIDE];
-	struct pool_sb sb;
 	unsigned int good;
 	struct stat st;
 	ssize_t n;
@@ -172,7 +175,7 @@ static int file_check(int fd, const char *path, uint64_t size, char *err, size_t
 	if (!S_ISREG(st.st_mode))
 		return pool_error(err, err_len, -EMEDIUMTYPE,
 			"%s: not a millrace pool (not a regular file)", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+	if (flock(fd, lock | LOCK_NB) != 0)
 		return errno == EWOULDBLOCK ? pool_error(err, err_len, -EBUSY,
 						      "%s: in use by another process", path)
 					    : file_error(err, err_len, -errno, path, "cannot lock");
@@ -183,13 +186,23 @@ static int file_check(int fd, const char *path, uint64_t size, char *err, size_t
 	if ((size_t)n < sizeof(copies) && (n == 0 || memcmp(copies, SB_MAGIC, 8) == 0))
 		return pool_error(
 			err, err_len, -ENODATA, "%s: pool is truncated: %zd bytes", path, n);
-	rc = pool_sb_choose(copies, (uint64_t)st.st_size, &sb, &good, err, err_len);
+	rc = pool_sb_choose(copies, (uint64_t)st.st_size, sb, &good, err, err_len);
 	if (rc != 0)
 		return name_prepend(err, err_len, rc, path);
-	if (size != 0 && (size & ~(uint64_t)(POOL_PAGE - 1)) != sb.pool_size)
+	if (size != 0 && (size & ~(uint64_t)(POOL_PAGE - 1)) != sb->pool_size)
 		return pool_error(err, err_len, -ERANGE,
 			"%s: the pool has %llu bytes but %llu are configured; a pool keeps its size",
-			path, (unsigned long long)sb.pool_size, (unsigned long long)size);
+			path, (unsigned long long)sb->pool_size, (unsigned long long)size);
+	return 0;
+}
+
+static int existing_prepare(int fd, const char *path, uint64_t size, char *err, size_t err_len)
+{
+	struct pool_sb sb;
+	int rc = file_check(fd, path, size, LOCK_EX, &sb, err, err_len);
+
+	if (rc != 0)
+		return rc;
 	/* Fills the holes that copying the file may have left. */
 	rc = -posix_fallocate(fd, 0, (off_t)sb.pool_size);
 	return rc == 0 ? 0 : file_error(err, err_len, rc, path, "no space for the whole pool");
@@ -204,6 +217,19 @@ static bool file_is_dax(int fd)
 		return false;
 	munmap(p, POOL_PAGE);
 	return true;
+}
+
+/*
+ * Spares the first lap around the ring its page faults. Not on an ordinary file, where every page
+ * would count as changed and be written back. A kernel that cannot do it does no harm.
+ */
+static void log_prefault(const struct pool *pool)
+{
+	const struct pool_sb *sb = &pool->sb;
+
+	if (!pool->flush.ops->grouped)
+		madvise(pool->base + sb->commit_off, sb->ext_off - sb->commit_off,
+			MADV_POPULATE_WRITE);
 }
 
 static int file_map(int fd, const char *path, const struct pool_cfg *cfg, struct pool **pool,
@@ -232,6 +258,7 @@ static int file_map(int fd, const char *path, const struct pool_cfg *cfg, struct
 	}
 	(*pool)->map_len = len;
 	(*pool)->fd = fd;
+	log_prefault(*pool);
 	return 0;
 }
 
@@ -246,10 +273,46 @@ int pool_open(const char *path, uint64_t size, const struct pool_cfg *cfg, struc
 	else if (fd < 0)
 		rc = file_error(err, err_len, -errno, path, "cannot open");
 	else
-		rc = file_check(fd, path, size, err, err_len);
+		rc = existing_prepare(fd, path, size, err, err_len);
 	if (rc == 0)
 		rc = file_map(fd, path, cfg, pool, err, err_len);
 	if (rc != 0 && fd >= 0)
 		close(fd);
+	return rc;
+}
+
+int pool_view(const char *path, struct pool **pool, char *err, size_t err_len)
+{
+	static const struct pool_cfg cfg = {.durability = POOL_DURABILITY_ALWAYS};
+	struct flush flush = {.ops = &flush_memory_ops};
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct pool_sb sb;
+	void *base;
+	int rc;
+
+	if (fd < 0)
+		return file_error(err, err_len, -errno, path, "cannot open");
+	rc = file_check(fd, path, 0, LOCK_SH, &sb, err, err_len);
+	if (rc != 0)
+		goto err_close;
+	base = mmap(NULL, sb.pool_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd, 0);
+	if (base == MAP_FAILED) {
+		rc = file_error(err, err_len, -errno, path, "cannot map");
+		goto err_close;
+	}
+	rc = pool_attach(&flush, base, sb.pool_size, &cfg, POOL_MEDIUM_FILE, pool, err, err_len);
+	if (rc != 0) {
+		rc = name_prepend(err, err_len, rc, path);
+		goto err_unmap;
+	}
+	(*pool)->map_len = sb.pool_size;
+	(*pool)->map_private = true;
+	(*pool)->fd = fd;
+	return 0;
+
+err_unmap:
+	munmap(base, sb.pool_size);
+err_close:
+	close(fd);
 	return rc;
 }

@@ -18,8 +18,9 @@ struct pool {
 	/* Constant after pool_open(). */
 	struct flush flush;
 	uint8_t *base;
-	size_t map_len; /* of our own mapping; 0: the caller's memory */
-	int fd;         /* holds the lock; -1: the caller's memory */
+	size_t map_len;   /* of our own mapping; 0: the caller's memory */
+	bool map_private; /* mapped by pool_view(), not by libpmem */
+	int fd;           /* holds the lock; -1: the caller's memory */
 	enum pool_medium medium;
 	enum pool_durability durability; /* in force */
 	char boot_id[POOL_BOOT_ID_LEN + 1];
@@ -36,6 +37,8 @@ struct pool {
 	/* Guarded by being the control thread's. */
 	struct pool_sb sb;    /* the state in force: what media holds */
 	unsigned int sb_good; /* the copy that is known to hold it */
+	enum pool_medium last_medium;
+	enum pool_durability last_durability;
 	bool opened_clean;
 	bool opened_this_boot;
 };

@@ -46,6 +46,7 @@ struct snap {
 	uint64_t size;
 	struct snap_meta meta;
 	bool foreign;
+	uint32_t incarnation; /* of the log at snap_begin() */
 	struct snap_stream *
 		*streams;          /* nr_writers, then prefix, then trailer; NULL once published */
 	struct snap_piece *pieces; /* once sealed */

@@ -253,7 +253,9 @@ int snap_publish(struct snap **snapp)
 	struct pool *pool = snap->pool;
 	struct pool_sb next = pool->sb;
 
-	if (atomic_load(&snap->state) != SNAP_SEALED || snap->foreign || snap->off < next.snap_off)
+	/* After a reset its offset means another history. */
+	if (atomic_load(&snap->state) != SNAP_SEALED || snap->foreign ||
+		snap->off < next.snap_off || snap->incarnation != next.incarnation)
 		return -EINVAL;
 	/* Otherwise recovery would find a state that the log never reached. */
 	if (log_durable(pool->log) < snap->off)

@@ -65,6 +65,7 @@ int snap_begin(struct pool *pool, uint64_t off, struct snap **out)
 	snap->size = 0;
 	memset(&snap->meta, 0, sizeof(snap->meta));
 	snap->foreign = false;
+	snap->incarnation = pool->sb.incarnation;
 	snap->nr_pieces = 0;
 	snap->manifest_ext = EXTENT_NONE;
 	atomic_store_explicit(&snap->state, SNAP_BUILDING, memory_order_relaxed);

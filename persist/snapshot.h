@@ -71,8 +71,8 @@ int snap_seal(struct snap *snap, const void *prefix, size_t prefix_len,
 /*
  * Makes a sealed snapshot the newest, atomically and durably; the one before is freed when nobody
  * pins it. *@snap is consumed (NULL) on success. Returns 0; -EAGAIN when the log is not durable up
- * to the snapshot's offset yet (try again after the commit or flush); -EINVAL when not sealed
- * or older than the newest. Aborts if the medium fails.
+ * to the snapshot's offset yet (try again after the commit or flush); -EINVAL when not sealed,
+ * older than the newest, or begun before the log was reset. Aborts if the medium fails.
  */
 int snap_publish(struct snap **snap);
 

@@ -15,9 +15,9 @@
 #include <string.h>
 
 #define ATTEMPT_EVERY_US LINK_SECOND_US
-#define SAY_AGAIN_US     (60 * LINK_SECOND_US) /* a failure that stays the same is logged this often */
+#define SAY_AGAIN_US     (60 * LINK_SECOND_US) /* the same failure is logged this often */
 
-/* --- memory ------------------------------------------------------------------------------------ */
+/* --- memory --- */
 
 static void cfg_fini(struct link_cfg *cfg)
 {
@@ -73,7 +73,6 @@ static void session_end(struct link *link)
 	link->pending = NULL;
 	link->pending_len = 0;
 	link->line_len = 0;
-	link->held_len = 0;
 	link->full_open = false;
 	link->paused = false;
 }
@@ -103,7 +102,7 @@ void link_destroy(struct link **lp)
 		link_free(link);
 }
 
-/* --- the end of a session ---------------------------------------------------------------------- */
+/* --- the end of a session --- */
 
 void link_log(struct link *link, int level, const char *fmt, ...)
 {
@@ -180,7 +179,7 @@ int link_configure(struct link *link, const struct link_cfg *cfg)
 	return 0;
 }
 
-/* --- attempts ---------------------------------------------------------------------------------- */
+/* --- attempts --- */
 
 static const struct conn_ops link_conn_ops;
 
@@ -273,7 +272,7 @@ static const struct conn_ops link_conn_ops = {
 	.closed = on_closed,
 };
 
-/* --- time -------------------------------------------------------------------------------------- */
+/* --- time --- */
 
 /* Silence counts only while we listen. */
 static bool timed_out(const struct link *link)
@@ -313,7 +312,7 @@ void link_tick(struct link *link, int64_t now_ms)
 	link_leave(link);
 }
 
-/* --- what others may know ---------------------------------------------------------------------- */
+/* --- what others may know --- */
 
 enum link_state link_state(const struct link *link)
 {

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Replica side of a replication link: connects to a master, shakes hands as redis-server 7.0 does, and takes in a full
- * sync or a continued stream.
+ * Replica side of a replication link: connects to a master, shakes hands as redis-server 7.0 does,
+ * and takes in a full sync or a continued stream.
  *
- *	        +--------------------------- lost, refused, timed out ------------------------+
- *	        v                                                                              |
- *	LINK_CONNECT -> CONNECTING -> PING -> AUTH -> PORT -> IP -> CAPA -> PSYNC --+CONTINUE--> CONNECTED
- *	                                                                       |                 ^
- *	                                                                       +FULLRESYNC       |
- *	                                                                       v                 |
- *	                                                                  TRANSFER -> FINISHING -+
+ *	      +--------------------- lost, refused, timed out --------------------+
+ *	      v                                                                   |
+ *	LINK_CONNECT -> CONNECTING -> PING -> AUTH -> PORT -> IP -> CAPA -> PSYNC |
+ *	                                                                      |   |
+ *	      +-------------------------- +CONTINUE --------------------------+   |
+ *	      v                                                               |   |
+ *	  CONNECTED <- FINISHING <- TRANSFER <----------- +FULLRESYNC --------+   |
+ *	      |            |           |                                          |
+ *	      +------------+-----------+------------------------------------------+
  *
- * The link knows the wire; what the bytes mean for the node is behind struct link_ops. It runs wholly on one core (the
- * one it was created for). While FINISHING (the owner stores and swaps the new set) the connection is not read.
+ * The link knows the wire; what the bytes mean for the node is behind struct link_ops. It runs
+ * wholly on one core (the one it was created for). While FINISHING (the owner stores and swaps the
+ * new set) the connection is not read.
  */
 #ifndef MILLRACE_REPL_LINK_H
 #define MILLRACE_REPL_LINK_H
@@ -41,18 +44,21 @@ struct link;
 
 /* Any upcall may call anything here for the same link, link_drop() and link_destroy() included. */
 struct link_ops {
-	/* What to ask for: fills id (41 bytes) and the offset of the next byte wanted, 1-based; "?" and -1 for a full sync. */
+	/* What to ask for: fills id (41 bytes) and the offset of the next byte wanted, 1-based;
+	 * "?" and -1 for a full sync. */
 	void (*position)(void *ctx, char id[41], int64_t *offset);
 	/* +CONTINUE. id: the master's present replication id, "" when it did not say. 0, or -1 to give up this attempt. */
 	int (*resumed)(void *ctx, const char *id);
-	/* +FULLRESYNC id offset: get ready to take in an RDB of len bytes (-1: unknown, EOF form). */
+	/* +FULLRESYNC id offset: get ready to take in an RDB of len bytes (-1: unknown, EOF
+	 * form). 0, or -1 to give up this attempt. */
 	int (*full_begin)(void *ctx, const char *id, int64_t offset, int64_t len);
 	/* Bytes of the RDB, in order. 0, or -1: refused (the owner has logged why). */
 	int (*full_data)(void *ctx, const char *data, size_t len);
-	/* The RDB is complete. The owner calls link_finished() when the new set is in place; until then nothing is read. */
+	/* The RDB is complete. The owner calls link_finished() when the new set is in place;
+	 * until then nothing is read. */
 	void (*full_end)(void *ctx);
-	/* The link is lost, or link_finished(false) was called: what full_begin() made is of no use. Not after full_begin()
-	 * has returned -1. */
+	/* The link is lost, or link_finished(false) was called: what full_begin() made is of no
+	 * use. Not after full_begin() has returned -1. */
 	void (*full_abort)(void *ctx);
 	/* Bytes of the stream, in order. All are consumed (the owner keeps what is incomplete). */
 	void (*stream)(void *ctx, const char *data, size_t len);
@@ -76,8 +82,9 @@ int link_create(struct core *core, const struct link_ops *ops, void *ctx, struct
 void link_destroy(struct link **link); /* closes; no upcall follows */
 /* Copies cfg and (re)connects at the next tick. */
 int link_configure(struct link *link, const struct link_cfg *cfg);
-/* Drives attempts and timeouts; call each loop or at least each 100 ms. After a loss the first attempt is made at once,
- * the following ones each second. A link that hears nothing for timeout_s is dropped, but not while FINISHING or paused. */
+/* Drives attempts and timeouts; call each loop or at least each 100 ms. After a loss the first
+ * attempt is made at once, the following ones each second. A link that hears nothing for
+ * timeout_s is dropped, but not while FINISHING or paused. */
 void link_tick(struct link *link,
 	int64_t now_ms); /* Unix time, to be shown; intervals are the core's now_us */
 /* Answers to full_end(): true: online, the stream begins; false: drop and start over. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What link.c (the life of a link: attempts, connection, timeouts) and link_wire.c (what is said on it) share.
+ * What link.c (the life of a link: attempts, connection, timeouts), link_wire.c (what is said on
+ * it) and link_rdb.c (the RDB) share.
  *
- * Any upcall may drop, reconfigure or destroy the link. So after each one, and after anything that may end in one (a push
- * may close the connection), the session number tells whether what was going on still is. Memory is freed by the
- * outermost link_leave().
+ * Any upcall may drop, reconfigure or destroy the link. So after each one, and after anything that
+ * may end in one (a push may close the connection), the session number tells whether what was going
+ * on still is. Memory is freed by the outermost link_leave().
  *
  * Intervals are measured by the core's monotonic clock; Unix time is only shown.
  */
@@ -91,5 +92,18 @@ void link_log(struct link *link, int level, const char *fmt, ...)
 void link_wire_begin(struct link *link); /* the connection is there */
 void link_wire_data(struct link *link, const char *data, size_t len);
 void link_wire_keepalive(struct link *link);
+bool link_line_begins(const char *line, const char *with);
+/* The whole of text is a number, not negative. */
+bool link_number(const char *text, int64_t *n);
+/* Gives up this attempt, because of what the master said. */
+void link_refuse(struct link *link, int level, const char *what, const char *line);
+
+/* link_rdb.c */
+/* The line before the RDB. */
+void link_rdb_header(struct link *link, const char *line);
+/* Bytes from there on, until the RDB is complete. */
+void link_rdb_data(struct link *link, const char *data, size_t len);
+/* Keeps bytes of the stream for later. False: the session has ended. */
+bool link_pending_keep(struct link *link, const char *data, size_t len);
 
 #endif

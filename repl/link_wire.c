@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What is said on a link: the handshake of redis-server 7.0, the RDB in both forms, the stream.
+ * What is said on a link: the handshake of redis-server 7.0, the stream. The RDB: link_rdb.c.
  *
- *	us                                       master
- *	PING                                     +PONG, -NOAUTH ...
- *	AUTH, REPLCONF x 2 or 3, in one go       a line for each, errors to REPLCONF do not matter
- *	PSYNC id offset                          +CONTINUE [id] | +FULLRESYNC id offset | -reason
- *	                                         after FULLRESYNC: $<len> or $EOF:<40 bytes>, then the RDB
- *	newline, at most each second             (EOF form: the same 40 bytes, then nothing before our ACK)
- *	REPLCONF ACK offset                      the stream
+ *	us                                   master
+ *	PING                                 +PONG, -NOAUTH ...
+ *	AUTH, REPLCONF x 2 or 3, in one go   a line for each; errors to REPLCONF do not matter
+ *	PSYNC id offset                      +CONTINUE [id] | +FULLRESYNC id offset | -reason
+ *	                                     FULLRESYNC: then $<len> or $EOF:<40 bytes>, the RDB
+ *	newline, at most each second         (EOF form: the 40 bytes again, then silence)
+ *	REPLCONF ACK offset                  the stream
  *
- * Empty lines from the master, before its answer to PSYNC and before the `$`, only say that it is alive.
+ * Empty lines from the master, before its answer to PSYNC and before the `$`, only say that it is
+ * alive.
  */
 #include "repl/link.h"
 
@@ -27,7 +28,7 @@
 #define ARGS_MAX   5
 #define OUTPUT_MAX (64 * 1024) /* a master that does not read gets no more ACKs */
 
-/* --- sending ----------------------------------------------------------------------------------- */
+/* --- sending --- */
 
 /* Pushes what was appended (rc 0). False: the session has ended. */
 static bool push(struct link *link, int rc)
@@ -92,7 +93,7 @@ void link_wire_keepalive(struct link *link)
 		push(link, obuf_append(conn_obuf(link->conn), "\n", 1));
 }
 
-/* --- handshake --------------------------------------------------------------------------------- */
+/* --- handshake --- */
 
 void link_wire_begin(struct link *link)
 {
@@ -156,8 +157,7 @@ static const char *printable(const char *line, char *buf, size_t size)
 	return buf;
 }
 
-/* Gives up this attempt, because of what the master said. */
-static void refuse(struct link *link, int level, const char *what, const char *line)
+void link_refuse(struct link *link, int level, const char *what, const char *line)
 {
 	char said[100], text[200];
 
@@ -165,18 +165,19 @@ static void refuse(struct link *link, int level, const char *what, const char *l
 	link_lost(link, level, text);
 }
 
-static bool begins(const char *line, const char *with)
+bool link_line_begins(const char *line, const char *with)
 {
 	return strncmp(line, with, strlen(with)) == 0;
 }
 
 static void ping_reply(struct link *link, const char *line)
 {
-	if (line[0] == '+' || begins(line, "-NOAUTH") || begins(line, "-NOPERM") ||
-		begins(line, "-ERR operation not permitted"))
+	if (line[0] == '+' || link_line_begins(line, "-NOAUTH") ||
+		link_line_begins(line, "-NOPERM") ||
+		link_line_begins(line, "-ERR operation not permitted"))
 		introduce(link);
 	else
-		refuse(link, LINK_LOG_WARNING, "error reply to PING from the master", line);
+		link_refuse(link, LINK_LOG_WARNING, "error reply to PING from the master", line);
 }
 
 static void replconf_reply(struct link *link, const char *line)
@@ -210,8 +211,7 @@ static bool is_id(const char *id)
 	return true;
 }
 
-/* The whole of text is a number, not negative. */
-static bool number(const char *text, int64_t *n)
+bool link_number(const char *text, int64_t *n)
 {
 	char *end;
 
@@ -246,7 +246,8 @@ static void continued(struct link *link, const char *line)
 		rest = NULL;
 	/* Who has nothing to continue from must not be told to. */
 	if (!rest || link->asked_full) {
-		refuse(link, LINK_LOG_WARNING, "unexpected reply to PSYNC from the master", line);
+		link_refuse(
+			link, LINK_LOG_WARNING, "unexpected reply to PSYNC from the master", line);
 		return;
 	}
 	rc = link->ops->resumed(link->ctx, id);
@@ -262,8 +263,9 @@ static void full_announced(struct link *link, const char *line)
 {
 	const char *rest = line + strlen("+FULLRESYNC ");
 
-	if (!is_id(rest) || rest[40] != ' ' || !number(rest + 41, &link->full_off)) {
-		refuse(link, LINK_LOG_WARNING, "unexpected reply to PSYNC from the master", line);
+	if (!is_id(rest) || rest[40] != ' ' || !link_number(rest + 41, &link->full_off)) {
+		link_refuse(
+			link, LINK_LOG_WARNING, "unexpected reply to PSYNC from the master", line);
 		return;
 	}
 	memcpy(link->full_id, rest, 40);
@@ -275,157 +277,18 @@ static void full_announced(struct link *link, const char *line)
 
 static void psync_reply(struct link *link, const char *line)
 {
-	if (begins(line, "+FULLRESYNC "))
+	if (link_line_begins(line, "+FULLRESYNC "))
 		full_announced(link, line);
-	else if (begins(line, "+CONTINUE"))
+	else if (link_line_begins(line, "+CONTINUE"))
 		continued(link, line);
-	else if (begins(line, "-NOMASTERLINK") || begins(line, "-LOADING"))
-		refuse(link, LINK_LOG_NOTICE, "the master cannot serve PSYNC yet", line);
+	else if (link_line_begins(line, "-NOMASTERLINK") || link_line_begins(line, "-LOADING"))
+		link_refuse(link, LINK_LOG_NOTICE, "the master cannot serve PSYNC yet", line);
 	else
-		refuse(link, LINK_LOG_WARNING, "unexpected reply to PSYNC from the master", line);
+		link_refuse(
+			link, LINK_LOG_WARNING, "unexpected reply to PSYNC from the master", line);
 }
 
-/* --- RDB --------------------------------------------------------------------------------------- */
-
-/* Keeps bytes of the stream for later. False: the session has ended. */
-static bool pending_keep(struct link *link, const char *data, size_t len)
-{
-	char *buf;
-
-	if (len == 0)
-		return true;
-	buf = len <= LINK_PENDING_MAX - link->pending_len
-		      ? realloc(link->pending, link->pending_len + len)
-		      : NULL;
-	if (!buf) {
-		link_lost(link, LINK_LOG_WARNING, "no room for the stream behind the RDB");
-		return false;
-	}
-	memcpy(buf + link->pending_len, data, len);
-	link->pending = buf;
-	link->pending_len += len;
-	return true;
-}
-
-/* The RDB is complete; rest is what came behind it. */
-static void rdb_complete(struct link *link, const char *rest, size_t len)
-{
-	link->state = LINK_FINISHING;
-	if (!pending_keep(link, rest, len))
-		return;
-	conn_rx_pause(link->conn);
-	link->ops->full_end(link->ctx);
-}
-
-/* Hands on a part of the RDB. False: the session has ended. */
-static bool rdb_give(struct link *link, const char *data, size_t len)
-{
-	uint64_t session = link->session;
-	int rc;
-
-	if (len == 0)
-		return true;
-	link->rdb_done += len;
-	rc = link->ops->full_data(link->ctx, data, len);
-	if (link->session != session)
-		return false;
-	if (rc)
-		link_lost(link, LINK_LOG_WARNING, "full sync refused");
-	return rc == 0;
-}
-
-static void rdb_counted(struct link *link, const char *data, size_t len)
-{
-	uint64_t left = (uint64_t)link->rdb_total - link->rdb_done;
-	size_t n = len < left ? len : (size_t)left;
-
-	if (rdb_give(link, data, n) && n == left)
-		rdb_complete(link, data + n, len - n);
-}
-
-/* EOF form: hands on what cannot be a part of the mark, and keeps the rest. */
-static void rdb_hold_back(struct link *link, const char *seam, const char *data, size_t len)
-{
-	size_t held = link->held_len, keep = LINK_MARK_BYTES - 1, give;
-
-	if (len >= keep) {
-		give = len - keep;
-		link->held_len = keep;
-		memcpy(link->held, data + give, keep);
-		if (rdb_give(link, seam, held))
-			rdb_give(link, data, give);
-		return;
-	}
-	give = held + len > keep ? held + len - keep : 0;
-	link->held_len = held + len - give;
-	memcpy(link->held, seam + give, link->held_len);
-	rdb_give(link, seam, give);
-}
-
-/* EOF form. Fewer bytes are held back than the mark has, so a mark that begins in them ends in what is new: the seam
- * shows it. */
-static void rdb_marked(struct link *link, const char *data, size_t len)
-{
-	char seam[2 * LINK_MARK_BYTES];
-	size_t held = link->held_len, head = len < LINK_MARK_BYTES ? len : LINK_MARK_BYTES;
-	const char *at;
-	size_t give, used;
-
-	memcpy(seam, link->held, held);
-	memcpy(seam + held, data, head);
-	at = memmem(seam, held + head, link->mark, LINK_MARK_BYTES);
-	if (at) {
-		give = (size_t)(at - seam);
-		used = give + LINK_MARK_BYTES - held;
-		if (rdb_give(link, seam, give))
-			rdb_complete(link, data + used, len - used);
-		return;
-	}
-	at = memmem(data, len, link->mark, LINK_MARK_BYTES);
-	if (!at) {
-		rdb_hold_back(link, seam, data, len);
-		return;
-	}
-	give = (size_t)(at - data);
-	used = give + LINK_MARK_BYTES;
-	if (rdb_give(link, seam, held) && rdb_give(link, data, give))
-		rdb_complete(link, data + used, len - used);
-}
-
-/* The line before the RDB. */
-static void rdb_header(struct link *link, const char *line)
-{
-	uint64_t session = link->session;
-	int rc;
-
-	if (line[0] == '-') {
-		refuse(link, LINK_LOG_WARNING, "the master has given up the full sync", line);
-		return;
-	}
-	link->eof_form = begins(line, "$EOF:") && strlen(line) == 5 + LINK_MARK_BYTES;
-	if (link->eof_form) {
-		memcpy(link->mark, line + 5, LINK_MARK_BYTES);
-		link->rdb_total = -1;
-	} else if (line[0] != '$' || !number(line + 1, &link->rdb_total)) {
-		link->rdb_total = -1;
-		refuse(link, LINK_LOG_WARNING, "the master sends no RDB but", line);
-		return;
-	}
-	link->held_len = 0;
-	link->newline_us = link->core->now_us;
-	link->full_open = true;
-	rc = link->ops->full_begin(link->ctx, link->full_id, link->full_off, link->rdb_total);
-	if (link->session != session)
-		return;
-	if (rc) {
-		link->full_open = false; /* it was not begun */
-		link_lost(link, LINK_LOG_NOTICE, "full sync refused");
-	} else if (link->rdb_total == 0) {
-		rdb_complete(link, NULL, 0);
-	}
-}
-
-/* --- stream ------------------------------------------------------------------------------------ */
+/* --- stream --- */
 
 /* Hands on what was kept, and then listens again. */
 static void deliver(struct link *link)
@@ -487,7 +350,7 @@ void link_resume(struct link *link)
 	link_leave(link);
 }
 
-/* --- receiving --------------------------------------------------------------------------------- */
+/* --- receiving --- */
 
 static void line_done(struct link *link, const char *line)
 {
@@ -495,7 +358,7 @@ static void line_done(struct link *link, const char *line)
 	case LINK_PING: ping_reply(link, line); break;
 	case LINK_AUTH:
 		if (line[0] == '-')
-			refuse(link, LINK_LOG_WARNING, "Unable to AUTH to MASTER", line);
+			link_refuse(link, LINK_LOG_WARNING, "Unable to AUTH to MASTER", line);
 		else
 			link->state = LINK_PORT;
 		break;
@@ -503,7 +366,7 @@ static void line_done(struct link *link, const char *line)
 	case LINK_IP:
 	case LINK_CAPA: replconf_reply(link, line); break;
 	case LINK_PSYNC: psync_reply(link, line); break;
-	case LINK_TRANSFER: rdb_header(link, line); break;
+	case LINK_TRANSFER: link_rdb_header(link, line); break;
 	default: BUG_ON(true);
 	}
 }
@@ -551,12 +414,10 @@ void link_wire_data(struct link *link, const char *data, size_t len)
 	}
 	if (len == 0 || link->session != session)
 		return;
-	if (link->state == LINK_TRANSFER && link->eof_form)
-		rdb_marked(link, data, len);
-	else if (link->state == LINK_TRANSFER)
-		rdb_counted(link, data, len);
+	if (link->state == LINK_TRANSFER)
+		link_rdb_data(link, data, len);
 	else if (link->state == LINK_FINISHING || link->paused)
-		pending_keep(link, data, len);
+		link_pending_keep(link, data, len);
 	else
 		link->ops->stream(link->ctx, data, len);
 }

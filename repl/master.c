@@ -17,7 +17,8 @@
 #define LOG_PIECE    (OBUF_CHUNK_MAX - 256) /* fits in one of the pool's chunks */
 #define KEEPALIVE_MS 1000
 
-/* Keeps a snapshot pinned for as long as output refers to it: that may be longer than the replica lives. One core. */
+/* Keeps a snapshot pinned for as long as output refers to it: that may be longer than the
+ * replica lives. One core. */
 struct snap_hold {
 	struct snap *snap;
 	uint64_t refs;
@@ -148,7 +149,8 @@ static bool lapped(const struct replica *r)
 	return log_start(r->log) > r->pos;
 }
 
-/* Queues pieces of the snapshot. What follows it must still be in the log, or the rest is sent in vain. */
+/* Queues pieces of the snapshot. What follows it must still be in the log, or the rest is sent
+ * in vain. */
 static void send_rdb(struct replica *r, struct obuf *ob)
 {
 	if (!r->rdb_only && lapped(r)) {

@@ -5,13 +5,13 @@
  *	WAIT_SNAPSHOT -> SEND_RDB -> ONLINE        (full sync)
  *	ONLINE                                     (partial resync: +CONTINUE)
  *
- * A replica never gets a byte that lies past the watermark (persist/log.h), so none is ever ahead of what the master
- * has after a crash. Snapshots go out by reference, straight from the pool; the log is copied into the output in
- * pieces, and each piece is checked against writers that lap it. A replica that falls out of the ring is dropped: it
- * comes back with a full sync.
+ * A replica never gets a byte that lies past the watermark (persist/log.h), so none is ever ahead
+ * of what the master has after a crash. Snapshots go out by reference, straight from the pool; the
+ * log is copied into the output in pieces, and each piece is checked against writers that lap it. A
+ * replica that falls out of the ring is dropped: it comes back with a full sync.
  *
- * A struct replica belongs to the core that owns its connection. "shared" fields are atomic: INFO, ROLE and WAIT read
- * them on other cores, under the owner's list lock.
+ * A struct replica belongs to the core that owns its connection. "shared" fields are atomic: INFO,
+ * ROLE and WAIT read them on other cores, under the owner's list lock.
  */
 #ifndef MILLRACE_REPL_MASTER_H
 #define MILLRACE_REPL_MASTER_H
@@ -71,16 +71,19 @@ void replica_destroy(struct replica **r);
 void replica_start_partial(struct replica *r, const char *replid, uint64_t off, int64_t now_ms);
 /* A full sync was asked for and its snapshot is not there yet. */
 void replica_wait_snapshot(struct replica *r, int64_t now_ms);
-/* Starts the full sync from a pinned snapshot (taken over): +FULLRESYNC (psync only), $<len>, the RDB, then the log. */
+/* Starts the full sync from a pinned snapshot (taken over): +FULLRESYNC (psync only), $<len>,
+ * the RDB, then the log. */
 void replica_start_full(struct replica *r, const char *replid, struct snap *snap, int64_t now_ms);
 
-/* Appends what may be sent now to the connection's output and pushes it. Called at the end of a burst and when output has
- * drained. True: something was pushed, by which the connection may have ended: if its closed() destroys r, r is gone.
- * False: nothing was pushed, r is there; only then may the state have become REPLICA_DROPPED. */
+/* Appends what may be sent now to the connection's output and pushes it. Called at the end of a
+ * burst and when output has drained. True: something was pushed, by which the connection may
+ * have ended: if its closed() destroys r, r is gone. False: nothing was pushed, r is there; only
+ * then may the state have become REPLICA_DROPPED. */
 bool replica_pump(struct replica *r);
 /* Once a second or so: keepalive newlines while it waits. */
 void replica_tick(struct replica *r, int64_t now_ms);
-/* REPLCONF ACK. ack_off only grows, ack_ms is set each time: an off of 0 says no more than that the replica lives. */
+/* REPLCONF ACK. ack_off only grows, ack_ms is set each time: an off of 0 says no more than that
+ * the replica lives. */
 void replica_ack(struct replica *r, uint64_t off, int64_t now_ms);
 /* "wait_bgsave", "send_bulk", "online" as INFO names them. */
 const char *replica_state_name(enum replica_state state);
@@ -90,8 +93,9 @@ struct psync_ids {
 	char replid[41], replid2[41];
 	int64_t second_repl_offset; /* -1: none */
 };
-/* True if a replica with this id and offset (1-based, as on the wire) may continue from the log; *off is then the 0-based
- * offset. *why names the reason otherwise ("unknown replication id", "offset not in the backlog"). */
+/* True if a replica with this id and offset (1-based, as on the wire) may continue from the log;
+ * *off is then the 0-based offset. *why names the reason otherwise ("unknown replication id",
+ * "offset not in the backlog"). */
 bool psync_accept(const struct psync_ids *ids, const struct log *log, const char *id,
 	int64_t offset, uint64_t *off, const char **why);
 

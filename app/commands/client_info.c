@@ -35,7 +35,7 @@ static void view_take(struct client_view *v, struct client *c)
 	v->obuf = atomic_load_explicit(&c->pub_obuf, memory_order_relaxed);
 	v->cmd = atomic_load_explicit(&c->last_cmd, memory_order_relaxed);
 	v->name = c->name ? strdup(c->name) : NULL;
-	v->user = c->user ? strdup(c->user) : NULL;
+	v->user = c->user && strcmp(c->user, "default") != 0 ? strdup(c->user) : NULL;
 	memcpy(v->peer, c->peer, sizeof(v->peer));
 	memcpy(v->local, c->local, sizeof(v->local));
 }

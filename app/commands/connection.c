@@ -226,7 +226,8 @@ void select_command(struct client *c)
 	if (!arg_int_reply(c, &c->argv[1], &db))
 		return;
 	if (db < INT32_MIN || db > INT32_MAX) {
-		reply_err(c, REPLY_NOT_INT);
+		reply_err(c, "ERR value is out of range, value must between -2147483648 and "
+			     "2147483647");
 	} else if (db < 0 || db >= c->srv->cfg->databases) {
 		reply_err(c, "ERR DB index is out of range");
 	} else {

@@ -66,7 +66,7 @@ struct client_view {
 	int64_t created_ms, active_ms;
 	size_t qbuf, obuf;
 	const struct command *cmd;
-	char *name, *user; /* owned; NULL: none */
+	char *name, *user; /* owned; NULL: none, "default" */
 	char peer[64], local[64];
 };
 

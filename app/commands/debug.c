@@ -113,11 +113,25 @@ static void debug_change_repl_id(struct client *c)
 	reply_ok(c);
 }
 
+/* As it stands: it is not an error of this node, so errorstats does not count it. */
 static void debug_error(struct client *c)
 {
-	char *text = strndup(c->argv[2].ptr, c->argv[2].len);
+	size_t len = c->argv[2].len;
+	char *text = malloc(len + 3);
 
-	reply_err(c, text ? text : "ERR out of memory");
+	if (!text) {
+		reply_err(c, "ERR out of memory");
+		return;
+	}
+	text[0] = '-';
+	for (size_t i = 0; i < len; i++) {
+		char byte = c->argv[2].ptr[i];
+
+		text[i + 1] = byte == '\r' || byte == '\n' ? ' ' : byte;
+	}
+	text[len + 1] = '\r';
+	text[len + 2] = '\n';
+	reply_raw(c, text, len + 3);
 	free(text);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "app/commands/dispatch.h"
 
+#include "app/commands/connection.h"
 #include "app/commands/monitor.h"
 #include "app/control.h"
 #include "app/latency.h"
@@ -143,7 +144,7 @@ static const char *refuse(struct client *c, const struct command *cmd)
 {
 	if (is_applier(c))
 		return NULL;
-	if (!(c->flags & CLIENT_AUTHENTICATED) && !(cmd->flags & CMD_NO_AUTH))
+	if (!(cmd->flags & CMD_NO_AUTH) && connection_auth_required(c))
 		return "NOAUTH Authentication required.";
 	if ((c->flags & CLIENT_REPLICA) && (cmd->flags & CMD_WRITE))
 		return "ERR Replica can't interact with the keyspace";
@@ -193,7 +194,7 @@ static void count_call(struct client *c, const struct command *cmd, uint64_t cyc
 	st->calls++;
 	st->cycles += cycles;
 	st->usec = (uint64_t)((double)st->cycles * c->ac->us_per_cycle);
-	st->hist[usec ? 64 - __builtin_clzll(usec) : 0]++;
+	st->hist[latency_bucket(usec)]++;
 	c->ac->nr_commands++;
 	c->nr_commands++;
 	if (is_applier(c))
@@ -215,15 +216,15 @@ void command_call(struct client *c, const struct command *cmd)
 	uint64_t errors = c->ac->error_replies;
 
 	c->cmd = cmd;
-	if (atomic_load_explicit(&c->srv->nr_monitors, memory_order_relaxed) && !is_applier(c) &&
-		!(cmd->flags & (CMD_SKIP_MONITOR | CMD_ADMIN)))
-		monitor_feed(c->srv, c, c->argc, c->argv);
 	cmd->fn(c);
 	if (c->retry)
 		return;
 	if (c->ac->error_replies != errors)
 		c->ac->stats[cmd->id].failed++;
 	count_call(c, cmd, clock_cycles() - start);
+	if (atomic_load_explicit(&c->srv->nr_monitors, memory_order_relaxed) && !is_applier(c) &&
+		!(cmd->flags & (CMD_SKIP_MONITOR | CMD_ADMIN)))
+		monitor_feed(c->srv, c, c->argc, c->argv);
 }
 
 static size_t record_bound(const struct client *c)

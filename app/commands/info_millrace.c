@@ -119,7 +119,7 @@ static void info_core(struct textbuf *tb, const struct app_core *ac, unsigned nr
 	textbuf_addf(tb,
 		",rx_pkts=%llu,tx_pkts=%llu,rx_bytes=%llu,tx_bytes=%llu,rx_drops=%llu,"
 		"tx_drops=%llu,sock_reads=%llu,sock_writes=%llu,retries_busy=%llu,"
-		"retries_log_full=%llu,waiting_replies=%llu,protocol_errors=%llu\r\n",
+		"retries_log_full=%llu,replies_waited=%llu,protocol_errors=%llu\r\n",
 		relaxed(&ctr->rx_pkts), relaxed(&ctr->tx_pkts), relaxed(&ctr->rx_bytes),
 		relaxed(&ctr->tx_bytes), relaxed(&ctr->rx_drops), relaxed(&ctr->tx_drops),
 		relaxed(&ctr->sock_reads), relaxed(&ctr->sock_writes), relaxed(&ac->retries_busy),

@@ -72,9 +72,12 @@ void info_persistence(struct textbuf *tb, struct client *c)
 			&c->srv->last_load_expired, memory_order_relaxed),
 		(unsigned long long)atomic_load_explicit(
 			&c->srv->last_load_keys, memory_order_relaxed));
-	textbuf_addf(tb, "aof_enabled:0\r\n"
-			 "aof_rewrite_in_progress:0\r\n"
-			 "aof_rewrite_scheduled:0\r\n"
+	/* BGREWRITEAOF takes a snapshot: who waits for its end looks here. */
+	textbuf_addf(tb,
+		"aof_enabled:0\r\n"
+		"aof_rewrite_in_progress:%d\r\n",
+		on(&c->srv->save_in_progress));
+	textbuf_addf(tb, "aof_rewrite_scheduled:0\r\n"
 			 "aof_last_rewrite_time_sec:-1\r\n"
 			 "aof_current_rewrite_time_sec:-1\r\n"
 			 "aof_last_bgrewrite_status:ok\r\n"

@@ -63,11 +63,23 @@ void key_cmd_object_idletime(struct client *c)
 			     "and LFU data will take some time to adjust.");
 }
 
-/* Values are never shared between keys here. */
+/* Values are never shared between keys here. redis-server keeps one object for each small integer
+ * where no policy needs access times of its own for each key, and reports INT_MAX for it; so do we,
+ * for its tests look at that. */
 void key_cmd_object_refcount(struct client *c)
 {
-	if (object(c))
-		reply_int(c, 1);
+	const struct config *cfg = c->srv->cfg;
+	struct entry *e = object(c);
+	int64_t v;
+
+	if (!e)
+		return;
+	int policy = atomic_load_explicit(&cfg->maxmemory_policy, memory_order_relaxed);
+	bool own_times = policy_is_lfu(c) || policy == KS_ALLKEYS_LRU || policy == KS_VOLATILE_LRU;
+	bool shares =
+		!own_times || atomic_load_explicit(&cfg->maxmemory, memory_order_relaxed) == 0;
+
+	reply_int(c, shares && entry_int(e, &v) && v >= 0 && v < 10000 ? INT32_MAX : 1);
 }
 
 void key_cmd_object_help(struct client *c)

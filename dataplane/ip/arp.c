@@ -272,7 +272,8 @@ static void learn_and_tell(struct net *net, uint32_t ip_v4, const uint8_t *mac, 
 		net->ops->arp_learned(net->ctx, &ip, mac);
 }
 
-/* Someone else uses our address: say that it is ours, but not so often that two of us shout for ever. */
+/* Someone else uses our address: say that it is ours, but not so often that two of us shout for
+   ever. */
 static void conflict_seen(struct net *net)
 {
 	struct arp_table *t = net->arp;

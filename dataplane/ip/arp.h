@@ -9,8 +9,8 @@
  *	      +<------ not used since ------------ was it used? --> PROBING
  *	      +<------------------------ 3 requests unanswered --------+
  *
- * An entry that is being probed keeps serving. Packets wait for an INCOMPLETE entry, a few each and bounded
- * together. Only who asks us, answers us or has an entry already is learnt.
+ * An entry that is being probed keeps serving. Packets wait for an INCOMPLETE entry, a few each
+ * and bounded together. Only who asks us, answers us or has an entry already is learnt.
  */
 #ifndef MILLRACE_DATAPLANE_IP_ARP_H
 #define MILLRACE_DATAPLANE_IP_ARP_H
@@ -26,7 +26,8 @@ void arp_teardown(struct net *net);
 /* Handles an ARP packet; p->data is past the Ethernet header. Takes p. */
 void arp_input(struct net *net, struct pkt *p);
 
-/* Sends an IPv4 packet to the station with this address on our network, now or when its MAC is known. Takes p. */
+/* Sends an IPv4 packet to the station with this address on our network, now or when its MAC is
+   known. Takes p. */
 void arp_output(struct net *net, struct pkt *p, uint32_t next_hop_v4);
 
 /* Notes that a station was seen (here or by another core). */

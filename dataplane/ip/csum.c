@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The Internet checksum. The one's complement sum does not mind the order of bytes (RFC 1071, 2.B), so words
- * are added as they lie, and the fold gives the sum as it lies.
+ * The Internet checksum. The one's complement sum does not mind the order of bytes (RFC 1071,
+ * 2.B), so words are added as they lie, and the fold gives the sum as it lies.
  */
 #include "dataplane/ip/csum.h"
 

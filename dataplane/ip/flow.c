@@ -27,8 +27,8 @@ uint32_t net_flow_hash_tuple(
 	return (uint32_t)(mix(end_hash(a, aport) + end_hash(b, bport)) >> 16);
 }
 
-/* Finds addresses and ports of a TCP segment at the start of an IPv4 packet that may be cut off (as in an ICMP
-   error). Returns the header length, or 0. */
+/* Finds addresses and ports of a TCP segment at the start of an IPv4 packet that may be cut off
+   (as in an ICMP error). Returns the header length, or 0. */
 static uint32_t tcp_tuple_hash(const uint8_t *ip, uint32_t len, uint32_t *hash)
 {
 	struct ip_addr src, dst;

@@ -2,8 +2,8 @@
  *
  * Which flow a frame belongs to: how a polling core finds the core that owns a connection.
  *
- * The hash is symmetrical (both directions of a connection agree) and has no key, so that the choice
- * of a source port and the spreading of frames agree on every core.
+ * The hash is symmetrical (both directions of a connection agree) and has no key, so that the
+ * choice of a source port and the spreading of frames agree on every core.
  */
 #ifndef MILLRACE_DATAPLANE_IP_FLOW_H
 #define MILLRACE_DATAPLANE_IP_FLOW_H
@@ -18,8 +18,9 @@
 uint32_t net_flow_hash_tuple(
 	const struct ip_addr *a, uint16_t aport, const struct ip_addr *b, uint16_t bport);
 
-/* Finds the flow of an Ethernet frame: TCP over IPv4, or an ICMP error about one. False: it has no flow
-   (ARP, echo, fragments, anything malformed) and any core may handle it; *hash is then 0. */
+/* Finds the flow of an Ethernet frame: TCP over IPv4, or an ICMP error about one. False: it has
+   no flow (ARP, echo, fragments, anything malformed) and any core may handle it; *hash is then 0.
+   */
 bool net_flow_hash(const struct pkt *p, uint32_t *hash);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * ICMP (RFC 792, RFC 1122 3.2.2): answers echo, reports what nobody listens for, and hands errors about
- * connections to TCP, which checks them (RFC 5927). All that is sent is rate-limited.
+ * ICMP (RFC 792, RFC 1122 3.2.2): answers echo, reports what nobody listens for, and hands errors
+ * about connections to TCP, which checks them (RFC 5927). All that is sent is rate-limited.
  */
 #ifndef MILLRACE_DATAPLANE_IP_ICMP_H
 #define MILLRACE_DATAPLANE_IP_ICMP_H

@@ -33,7 +33,8 @@ static bool is_source_possible(const struct net *net, uint32_t v4)
 	       !is_subnet_broadcast(net, v4) && v4 != net->addr_v4;
 }
 
-/* Checks the header and cuts the packet to its length. Returns the header length, or 0 with *why set. */
+/* Checks the header and cuts the packet to its length. Returns the header length, or 0 with *why
+   set. */
 static uint32_t header_check(struct pkt *p, struct ipv4_hdr *h, enum drop *why)
 {
 	uint32_t ihl, total;

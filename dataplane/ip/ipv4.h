@@ -15,7 +15,8 @@ struct ipv4_meta {
 	bool is_broadcast; /* to a broadcast address, or in a broadcast frame: nothing is answered */
 };
 
-/* Handles an IPv4 packet; p->data is past the Ethernet header. Takes p. is_l2_broadcast: the frame was. */
+/* Handles an IPv4 packet; p->data is past the Ethernet header. Takes p. is_l2_broadcast: the
+   frame was. */
 void ipv4_input(struct net *net, struct pkt *p, bool is_l2_broadcast);
 
 /* Sends p->data as the payload of a packet from our address. Takes p. */

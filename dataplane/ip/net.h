@@ -86,7 +86,8 @@ struct net_cfg {
 struct net_ops {
 	/* Takes p, a complete Ethernet frame. Never fails: what cannot be sent is freed. */
 	void (*tx)(void *ctx, struct pkt *p);
-	/* A station's address was seen: pass it to net_arp_learn() of the other cores. May be NULL. */
+	/* A station's address was seen: pass it to net_arp_learn() of the other cores. May be
+	   NULL. */
 	void (*arp_learned)(void *ctx, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN]);
 	/* Does the return flow of this connection land on this core? NULL: always. */
 	bool (*flow_mine)(void *ctx, const struct ip_addr *laddr, uint16_t lport,
@@ -116,13 +117,13 @@ struct net {
 /* Fills cfg with the defaults of everything but addresses, MAC and secret. */
 void net_cfg_defaults(struct net_cfg *cfg);
 
-/* Initialises a net. Copies cfg; borrows pool, ops and ctx until net_fini. Sends nothing. 0, -EINVAL
-   (cfg is contradictory) or -ENOMEM. */
+/* Initialises a net. Copies cfg; borrows pool, ops and ctx until net_fini. Sends nothing. 0,
+   -EINVAL (cfg is contradictory) or -ENOMEM. */
 int net_init(struct net *net, const struct net_cfg *cfg, struct pkt_pool *pool,
 	const struct net_ops *ops, void *ctx, uint64_t now_us);
 
-/* Ends every connection without a word to its peer (closed() with ESHUTDOWN for those that still have
-   a user) and frees everything. All packets are back in the pool afterwards. */
+/* Ends every connection without a word to its peer (closed() with ESHUTDOWN for those that still
+   have a user) and frees everything. All packets are back in the pool afterwards. */
 void net_fini(struct net *net);
 
 /* Sets the time of what follows. Time never goes back. */
@@ -143,8 +144,8 @@ void net_run(struct net *net, uint64_t now_us);
    need. It may be early. */
 uint64_t net_next_deadline(const struct net *net);
 
-/* Tells the network our address (gratuitous ARP, RFC 5227), now and once more two seconds later. To be
-   called when the device is up; one core of several suffices. */
+/* Tells the network our address (gratuitous ARP, RFC 5227), now and once more two seconds later.
+   To be called when the device is up; one core of several suffices. */
 void net_announce(struct net *net);
 
 /* What arp_learned() reported on another core. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * SipHash-2-4 (Aumasson and Bernstein, 2012): a keyed hash for short inputs, which RFC 6528 sequence numbers,
- * SYN cookies and hash tables open to the network need.
+ * SipHash-2-4 (Aumasson and Bernstein, 2012): a keyed hash for short inputs, which RFC 6528
+ * sequence numbers, SYN cookies and hash tables open to the network need.
  */
 #ifndef MILLRACE_DATAPLANE_IP_SIPHASH_H
 #define MILLRACE_DATAPLANE_IP_SIPHASH_H

@@ -55,7 +55,8 @@ static void rtt_update(struct tcp_conn *c, const struct tcp_ack_ctx *ctx)
 
 	if (!ctx->acked)
 		return;
-	/* Karn: nothing that was sent twice is timed, unless the timestamp tells which one it was. */
+	/* Karn: nothing that was sent twice is timed, unless the timestamp tells which one it
+	   was. */
 	if (ctx->rtt_us && !ctx->has_rtx_acked) {
 		tcp_rtt_sample(c, ctx->rtt_us);
 		return;
@@ -95,7 +96,8 @@ static void recovery_leave(struct tcp_conn *c)
 	c->reno_sacked = 0;
 }
 
-/* RFC 6937, 3.1, with the slow-start bound only while the ACKs make progress without further loss. */
+/* RFC 6937, 3.1, with the slow-start bound only while the ACKs make progress without further
+   loss. */
 static void prr_update(struct tcp_conn *c, const struct tcp_ack_ctx *ctx)
 {
 	const uint32_t pipe = conn_pipe(c);
@@ -123,6 +125,8 @@ static void prr_update(struct tcp_conn *c, const struct tcp_ack_ctx *ctx)
 	if (c->prr_out == 0 && room < c->mss)
 		room = c->mss;
 	c->cwnd = pipe + (uint32_t)room;
+	if (c->cwnd < c->mss)
+		c->cwnd = c->mss;
 }
 
 /* Without SACK: each duplicate ACK says that a segment has arrived somewhere (RFC 5681, 3.2). */
@@ -179,7 +183,8 @@ static void congestion_update(struct tcp_conn *c, struct tcp_ack_ctx *ctx)
 	if (c->ca_state != TCP_CA_OPEN && ctx->acked && seq_geq(c->snd_una, c->recover))
 		recovery_leave(c);
 	if (c->has_sack) {
-		/* Only a segment delivered out of order, or one of those sent again, says anything. */
+		/* Only a segment delivered out of order, or one of those sent again, says
+		   anything. */
 		if (ctx->delivered && (c->nr_sacked || c->ca_state != TCP_CA_OPEN ||
 					      c->lost_bytes || c->rack.has_reordering))
 			ctx->lost = tcp_loss_rack(c, &reo_us);

@@ -48,6 +48,8 @@ int tcp_connect(struct net *net, const struct ip_addr *dst, uint16_t port,
 	struct tcp_conn *c;
 	int rc;
 
+	if (ts->is_down)
+		return -ESHUTDOWN;
 	if (!net_has_route(net, dst))
 		return -EHOSTUNREACH;
 	if (ts->conns.nr_used >= ts->conns.nr_max)
@@ -118,7 +120,8 @@ void tcp_conn_close(struct tcp_conn *c)
 	tcp_conn_shutdown(c);
 	tcp_conn_pend(c); /* closed() comes from there even if FIN was sent long ago */
 	tcp_linger_arm(c);
-	/* What was kept for the user is of no use to anyone; the window opens for the peer's FIN. */
+	/* What was kept for the user is of no use to anyone; the window opens for the peer's FIN.
+	   */
 	tcp_conn_resume(c);
 }
 
@@ -135,12 +138,12 @@ void tcp_conn_detach(struct tcp_conn *c)
 
 void tcp_conn_resume(struct tcp_conn *c)
 {
-	if (c->state == TCP_ST_CLOSED || !c->is_paused)
-		return;
 	if (c->is_delivering) {
 		c->is_resumed = true;
 		return;
 	}
+	if (c->state == TCP_ST_CLOSED || !c->is_paused)
+		return;
 	c->is_paused = false;
 	tcp_rcv_deliver(c);
 }

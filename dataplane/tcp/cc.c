@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Congestion control: how the window grows, and what a loss does to ssthresh. CUBIC (RFC 9438) or NewReno
- * (RFC 5681). When the window shrinks and grows back within a recovery is the business of ack.c.
+ * Congestion control: how the window grows, and what a loss does to ssthresh. CUBIC (RFC 9438) or
+ * NewReno (RFC 5681). When the window shrinks and grows back within a recovery is the business of
+ * ack.c.
  */
 #include "dataplane/tcp/conn.h"
 

@@ -84,7 +84,7 @@ static void half_open_forget(struct tcp_conn *c)
 	if (!c->lst)
 		return;
 	c->lst->nr_half--;
-	c->ts->nr_half--;
+	tcp_half_add(c->ts, -1);
 	c->lst = NULL;
 }
 
@@ -268,14 +268,9 @@ void tcp_teardown(struct net *net)
 
 	if (!ts)
 		return;
-	/* closed() may open new connections: they end in the next round. */
-	while ((c = TAILQ_FIRST(&ts->all))) {
-		while (c) {
-			tcp_conn_kill(c, ESHUTDOWN);
-			c = TAILQ_FIRST(&ts->all);
-		}
-		tcp_conn_reap(ts);
-	}
+	ts->is_down = true;
+	while ((c = TAILQ_FIRST(&ts->all)))
+		tcp_conn_kill(c, ESHUTDOWN);
 	tcp_conn_reap(ts);
 	while (ts->listeners) {
 		struct tcp_listener *lst = ts->listeners;

@@ -16,10 +16,10 @@
  *	 in order, not   out of order, sorted,    right edge of the
  *	 yet taken       no overlaps              advertised window
  *
- * Invariants: segs tile [snd_una, snd_nxt) in order; a seg is on by_time exactly while TCP_SEG_FLYING;
- * sacked_bytes and lost_bytes are the sums over segs in those states; rcv_adv never moves left. A
- * connection that ends goes to the stack's dead list at once and is freed only by tcp_run(), so no
- * pointer to it dies within an upcall.
+ * Invariants: segs tile [snd_una, snd_nxt) in order; a seg is on by_time exactly while
+ * TCP_SEG_FLYING; sacked_bytes and lost_bytes are the sums over segs in those states; rcv_adv
+ * never moves left. A connection that ends goes to the stack's dead list at once and is freed
+ * only by tcp_run(), so no pointer to it dies within an upcall.
  */
 #ifndef MILLRACE_DATAPLANE_TCP_CONN_H
 #define MILLRACE_DATAPLANE_TCP_CONN_H
@@ -220,7 +220,7 @@ struct tcp_conn {
 	uint64_t keepintvl_us;
 	uint64_t user_timeout_us;
 	uint64_t unacked_since_us; /* when the oldest unacknowledged data became so */
-	uint64_t last_tx_us;
+	uint64_t last_tx_us;       /* of data */
 	uint64_t last_rto_us;
 	uint64_t oow_ack_us; /* when the last ACK to an unacceptable segment was sent */
 	uint32_t keepcnt;
@@ -284,6 +284,7 @@ struct tcp_stack {
 	uint32_t nr_half;
 	uint32_t rx_pkts; /* in the receive queues of all */
 	uint32_t port_step;
+	bool is_down; /* being torn down: nothing new is opened */
 };
 
 /* A segment to send. */
@@ -351,6 +352,12 @@ static inline uint32_t conn_ts_at(const struct tcp_conn *c, uint64_t us)
 	return (uint32_t)(us / 1000) + c->ts_offset;
 }
 
+/* Gauges have one writer and any number of readers. */
+static inline void tcp_half_add(struct tcp_stack *ts, int32_t n)
+{
+	__atomic_store_n(&ts->nr_half, ts->nr_half + (uint32_t)n, __ATOMIC_RELAXED);
+}
+
 /* table.c: addresses to connections */
 uint64_t tcp_key_hash(const struct tcp_stack *ts, const struct tcp_key *key);
 struct tcp_node *tcp_table_find(
@@ -380,7 +387,8 @@ void tcp_conn_finish_check(struct tcp_conn *c);
 void tcp_conn_input(struct tcp_conn *c, struct pkt *p, const struct tcp_opts *opts);
 
 /* ack.c: acknowledgements and what follows from them */
-/* The ACK of an acceptable segment. False: it acknowledges what was never sent, or the connection ended. */
+/* The ACK of an acceptable segment. False: it acknowledges what was never sent, or the connection
+   ended. */
 bool tcp_ack_input(
 	struct tcp_conn *c, const struct pkt *p, uint32_t payload, const struct tcp_opts *opts);
 void tcp_recovery_enter(struct tcp_conn *c);
@@ -395,7 +403,8 @@ void tcp_segs_free(struct tcp_conn *c);
 void tcp_loss_cum_ack(struct tcp_conn *c, uint32_t ack, struct tcp_ack_ctx *ctx);
 void tcp_loss_sack(
 	struct tcp_conn *c, uint32_t ack, const struct tcp_opts *opts, struct tcp_ack_ctx *ctx);
-/* Marks what RACK deems lost; returns the bytes, and in *wait_us when to look again (0: no need). */
+/* Marks what RACK deems lost; returns the bytes, and in *wait_us when to look again (0: no need).
+   */
 uint32_t tcp_loss_rack(struct tcp_conn *c, uint64_t *wait_us);
 void tcp_loss_timeout(struct tcp_conn *c);
 
@@ -432,7 +441,8 @@ uint16_t tcp_rcv_window(struct tcp_conn *c);
 /* timers.c */
 void tcp_timers_init(struct tcp_conn *c);
 void tcp_timers_cancel(struct tcp_conn *c);
-/* Arms the retransmission timer for what the connection now needs; reo_us: look at RACK again then. */
+/* Arms the retransmission timer for what the connection now needs; reo_us: look at RACK again
+   then. */
 void tcp_rtx_rearm(struct tcp_conn *c, uint64_t reo_us);
 void tcp_rtx_arm_syn(struct tcp_conn *c);
 void tcp_delack_arm(struct tcp_conn *c);
@@ -444,7 +454,8 @@ uint64_t tcp_rto_us(const struct tcp_conn *c);
 
 /* listen.c */
 struct tcp_listener *tcp_listener_find(const struct tcp_stack *ts, uint16_t port);
-/* A segment for a listener. isn_floor: the new connection's ISN lies above, when has_floor. Takes p. */
+/* A segment for a listener. isn_floor: the new connection's ISN lies above, when has_floor. Takes
+   p. */
 void tcp_listen_input(struct tcp_stack *ts, struct tcp_listener *lst, struct pkt *p,
 	const struct tcp_key *key, const struct tcp_opts *opts, const uint32_t *isn_floor);
 

@@ -10,9 +10,9 @@
  *	        bit  4       the peer permits SACK
  *	        bit  5       zero
  *
- * A cookie is taken when its hash is right and its time is the present unit or the one before. Only with
- * timestamps are window scale and SACK remembered. A peer that echoes a wrong TSval harms only its own
- * connection.
+ * A cookie is taken when its hash is right and its time is the present unit or the one before.
+ * Only with timestamps are window scale and SACK remembered. A peer that echoes a wrong TSval
+ * harms only its own connection.
  */
 #include "dataplane/tcp/conn.h"
 

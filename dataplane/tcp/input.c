@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Segments in: header checks, the way to the connection, and the state machine (RFC 9293, 3.10.7) with the
- * defences of RFC 5961 and the timestamp checks of RFC 7323.
+ * Segments in: header checks, the way to the connection, and the state machine (RFC 9293, 3.10.7)
+ * with the defences of RFC 5961 and the timestamp checks of RFC 7323.
  */
 #include "dataplane/tcp/conn.h"
 
@@ -124,7 +124,8 @@ static void unacceptable(struct tcp_conn *c, struct pkt *p, uint32_t payload, en
 			c->has_dsack = true;
 			c->dsack = (struct tcp_range){p->tcp.seq, p->tcp.seq + payload};
 		}
-		/* Bare ACKs could go to and fro for ever between two confused ends; data and FIN cannot. */
+		/* Bare ACKs could go to and fro for ever between two confused ends; data and FIN
+		   cannot. */
 		if ((payload || flags & TCP_FIN) && c->state != TCP_ST_SYN_RCVD)
 			tcp_send_ack(c);
 		else
@@ -168,7 +169,7 @@ static bool syn_rcvd_done(struct tcp_conn *c, const struct pkt *p)
 	tcp_conn_pend(c);
 	if (!lst) {
 		net_count(net, NET_CTR_CONNECTED);
-		if (c->ops && c->ops->connected)
+		if (c->ops && c->ops->connected && !c->is_closing)
 			c->ops->connected(c);
 		return c->state != TCP_ST_CLOSED;
 	}

@@ -74,7 +74,7 @@ static struct tcp_conn *half_open(struct tcp_stack *ts, struct tcp_listener *lst
 	c->state = TCP_ST_SYN_RCVD;
 	c->lst = lst;
 	lst->nr_half++;
-	ts->nr_half++;
+	tcp_half_add(ts, 1);
 	c->irs = peer_isn;
 	c->rcv_nxt = c->rcv_wup = peer_isn + 1;
 	c->rcv_adv = c->rcv_nxt + TCP_DEFAULT_MSS;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The scoreboard: a record for each segment in flight, SACK (RFC 2018, 2883), and RACK (RFC 8985), which
- * deems lost what was sent a reordering window before something that has arrived.
+ * The scoreboard: a record for each segment in flight, SACK (RFC 2018, 2883), and RACK (RFC
+ * 8985), which deems lost what was sent a reordering window before something that has arrived.
  *
- * by_seq holds all records, by_time the FLYING ones in the order of their last transmission, so RACK stops at the
- * first one young enough.
+ * by_seq holds all records, by_time the FLYING ones in the order of their last transmission, so
+ * RACK stops at the first one young enough.
  */
 #include "dataplane/tcp/conn.h"
 
@@ -128,8 +128,8 @@ static void rack_note(struct tcp_conn *c, const struct tcp_seg *s, bool is_echo_
 	}
 }
 
-/* Was the ACK caused by something sent before s last was? (For what was SACKed that cannot be told: the echo
-   belongs to the last segment that came in order.) */
+/* Was the ACK caused by something sent before s last was? (For what was SACKed that cannot be
+   told: the echo belongs to the last segment that came in order.) */
 static bool echo_is_late(
 	const struct tcp_conn *c, const struct tcp_seg *s, const struct tcp_ack_ctx *ctx)
 {
@@ -169,7 +169,8 @@ static void block_take(struct tcp_conn *c, const struct tcp_range *b, struct tcp
 {
 	struct tcp_seg *s = c->sack_hint;
 
-	/* Blocks mostly grow at their end: go on where the last one ended, if that is not past this one. */
+	/* Blocks mostly grow at their end: go on where the last one ended, if that is not past
+	   this one. */
 	if (!s || seq_gt(s->seq, b->start))
 		s = TAILQ_FIRST(&c->segs);
 	for (; s && seq_lt(s->seq, b->end); s = TAILQ_NEXT(s, by_seq)) {
@@ -199,7 +200,8 @@ static bool is_dsack(const struct tcp_opts *opts, uint32_t ack)
 	return opts->nr_sacks > 1 && seq_leq(b[1].start, b[0].start) && seq_leq(b[0].end, b[1].end);
 }
 
-/* RFC 8985, 6.2 step 4: duplicates that we caused widen the reordering window, once a round trip. */
+/* RFC 8985, 6.2 step 4: duplicates that we caused widen the reordering window, once a round trip.
+   */
 static void dsack_note(struct tcp_conn *c)
 {
 	struct tcp_rack *r = &c->rack;
@@ -275,8 +277,9 @@ uint32_t tcp_loss_rack(struct tcp_conn *c, uint64_t *wait_us)
 	return lost;
 }
 
-/* A retransmission timeout: everything in flight counts as lost. If the first segment had been SACKed the peer
-   has thrown it away since, and what it SACKed is not to be believed (RFC 2018, 8). */
+/* A retransmission timeout: everything in flight counts as lost. If the first segment had been
+   SACKed the peer has thrown it away since, and what it SACKed is not to be believed (RFC 2018,
+   8). */
 void tcp_loss_timeout(struct tcp_conn *c)
 {
 	struct tcp_seg *s = TAILQ_FIRST(&c->segs);

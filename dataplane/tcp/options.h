@@ -11,8 +11,8 @@
  *	kind 8, len 10   timestamps: TSval, TSecr, 32 bits each
  *	any other        kind, len, len - 2 bytes: skipped
  *
- * A length below 2 or past the header's end makes the segment malformed. A known kind with a length that is not
- * its own is skipped like an unknown one.
+ * A length below 2 or past the header's end makes the segment malformed. A known kind with a
+ * length that is not its own is skipped like an unknown one.
  */
 #ifndef MILLRACE_DATAPLANE_TCP_OPTIONS_H
 #define MILLRACE_DATAPLANE_TCP_OPTIONS_H
@@ -43,8 +43,8 @@ struct tcp_opts {
 /* Reads len bytes of options. False: malformed. */
 bool tcp_opts_parse(const uint8_t *bytes, uint32_t len, struct tcp_opts *opts);
 
-/* Writes opts, each padded to a multiple of four bytes; at most TCP_OPTIONS_MAX. Returns the length. SACK blocks
-   that do not fit are left out. */
+/* Writes opts, each padded to a multiple of four bytes; at most TCP_OPTIONS_MAX. Returns the
+   length. SACK blocks that do not fit are left out. */
 uint32_t tcp_opts_write(uint8_t bytes[TCP_OPTIONS_MAX], const struct tcp_opts *opts);
 
 #endif

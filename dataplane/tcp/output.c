@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Building and sending segments. All that follows from a burst is sent at its end, by tcp_output(), so replies
- * share segments and acknowledgements ride on them.
+ * Building and sending segments. All that follows from a burst is sent at its end, by
+ * tcp_output(), so replies share segments and acknowledgements ride on them.
  */
 #include "dataplane/tcp/conn.h"
 
@@ -11,8 +11,8 @@
 
 #include <string.h>
 
-/* The shortest time between two answers to segments that are not acceptable (RFC 5961, 7); below the shortest
-   RTO, so that a probe never goes unanswered. */
+/* The shortest time between two answers to segments that are not acceptable (RFC 5961, 7); below
+   the shortest RTO, so that a probe never goes unanswered. */
 #define CHALLENGE_GAP_US 100000u
 
 static struct pkt *out_alloc(struct net *net)
@@ -59,7 +59,8 @@ void tcp_emit(
 	ipv4_output(net, p, dst_v4, IP_PROTO_TCP);
 }
 
-/* The most recent blocks, as many as fit into room bytes; a duplicate report comes first (RFC 2883). */
+/* The most recent blocks, as many as fit into room bytes; a duplicate report comes first (RFC
+   2883). */
 static void sacks_fill(struct tcp_conn *c, struct tcp_opts *opts, uint32_t room)
 {
 	uint32_t max = room >= 12 ? (room - 4) / 8 : 0;
@@ -77,8 +78,8 @@ static void sacks_fill(struct tcp_conn *c, struct tcp_opts *opts, uint32_t room)
 		net_count(conn_net(c), NET_CTR_SACK_OUT);
 }
 
-/* Sends a segment of a synchronized connection: p's data at seq, with the present ACK, window, timestamps and as
-   much SACK as the segment has room for. */
+/* Sends a segment of a synchronized connection: p's data at seq, with the present ACK, window,
+   timestamps and as much SACK as the segment has room for. */
 static void conn_emit(struct tcp_conn *c, struct pkt *p, uint32_t seq, uint8_t flags)
 {
 	const uint32_t room = p->len < c->mss ? c->mss - p->len : 0;
@@ -98,7 +99,8 @@ static void conn_emit(struct tcp_conn *c, struct pkt *p, uint32_t seq, uint8_t f
 	c->is_ack_delayed = false;
 	c->unacked_bytes = 0;
 	c->rcv_wup = c->rcv_nxt;
-	c->last_tx_us = conn_now(c);
+	if (p->len)
+		c->last_tx_us = conn_now(c);
 	if (timer_is_armed(&c->delack_timer))
 		timer_cancel(&conn_net(c)->wheel, &c->delack_timer);
 	tcp_emit(c->ts, p, &c->node.key, &out);
@@ -205,8 +207,8 @@ static uint32_t usable_window(const struct tcp_conn *c)
 	return wnd > out ? wnd - out : 0;
 }
 
-/* How many new bytes the next segment may carry. Less than there are and than a full segment only if it is
-   worth it (RFC 9293, 3.8.6.2.1). */
+/* How many new bytes the next segment may carry. Less than there are and than a full segment only
+   if it is worth it (RFC 9293, 3.8.6.2.1). */
 static uint32_t new_len(struct tcp_conn *c, uint64_t unsent)
 {
 	const uint32_t wnd = usable_window(c);
@@ -317,7 +319,8 @@ void tcp_send_ack(struct tcp_conn *c)
 		conn_emit(c, p, c->snd_nxt, 0);
 }
 
-/* A segment that is not acceptable, so that the peer must answer: zero-window probe and keepalive. */
+/* A segment that is not acceptable, so that the peer must answer: zero-window probe and
+   keepalive. */
 void tcp_send_probe(struct tcp_conn *c)
 {
 	struct pkt *p = out_alloc(conn_net(c));

@@ -2,9 +2,10 @@
  *
  * What routers say about the path: ICMP errors, believed only as far as RFC 5927 advises.
  *
- * An error must quote a sequence number that is in flight. It can end a connection that is being opened, but not one
- * that is established: there it is a hint that the retransmission timeout will confirm or not. "Fragmentation
- * needed" lowers the MSS, never raises it, and never below what an IPv4 host must be able to receive.
+ * An error must quote a sequence number that is in flight. It can end a connection that is being
+ * opened, but not one that is established: there it is a hint that the retransmission timeout
+ * will confirm or not. "Fragmentation needed" lowers the MSS, never raises it, and never below
+ * what an IPv4 host must be able to receive.
  */
 #include "dataplane/tcp/conn.h"
 

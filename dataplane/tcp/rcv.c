@@ -2,10 +2,11 @@
  *
  * Data in: trimming, delivery, the two queues, SACK blocks to send and the window to offer.
  *
- * In-order data goes to the user straight from the packet it came in. Only what the user leaves, and what
- * comes out of order, is kept; each such packet is counted against the stack's bound. Data that was
- * acknowledged is never thrown away, data that was SACKed neither: when there is no room, what comes is
- * dropped unacknowledged. Where segments overlap, the bytes that came first are kept.
+ * In-order data goes to the user straight from the packet it came in. Only what the user leaves,
+ * and what comes out of order, is kept; each such packet is counted against the stack's bound.
+ * Data that was acknowledged is never thrown away, data that was SACKed neither: when there is no
+ * room, what comes is dropped unacknowledged. Where segments overlap, the bytes that came first
+ * are kept.
  */
 #include "dataplane/tcp/conn.h"
 
@@ -30,7 +31,8 @@ static void ack_now(struct tcp_conn *c)
 	tcp_conn_pend(c);
 }
 
-/* RFC 9293, 3.8.6.3: at least every second full-sized segment at once, the rest may wait a little. */
+/* RFC 9293, 3.8.6.3: at least every second full-sized segment at once, the rest may wait a
+   little. */
 static void ack_schedule(struct tcp_conn *c, uint32_t len)
 {
 	if (len > c->rcv_mss)
@@ -187,6 +189,14 @@ void tcp_rcv_deliver(struct tcp_conn *c)
 	tcp_conn_finish_check(c);
 }
 
+/* len more bytes are in order. */
+static void received_count(struct tcp_conn *c, uint32_t len)
+{
+	c->rcv_nxt += len;
+	c->bytes_received += len;
+	net_counter_add(&conn_net(c)->counters.ctrs[NET_CTR_BYTES_IN], len);
+}
+
 /* Moves what has become contiguous from the out-of-order queue. */
 static void ooo_drain(struct tcp_conn *c)
 {
@@ -206,8 +216,7 @@ static void ooo_drain(struct tcp_conn *c)
 			continue;
 		}
 		pkt_pull(p, known);
-		c->rcv_nxt += p->len;
-		c->bytes_received += p->len;
+		received_count(c, p->len);
 		rxq_append(c, p);
 	}
 	sacks_prune(c);
@@ -224,9 +233,7 @@ static void in_order(struct tcp_conn *c, struct pkt *p)
 		net_drop(conn_net(c), p, DROP_TCP_RX_FULL);
 		return;
 	}
-	c->rcv_nxt += len;
-	c->bytes_received += len;
-	net_counter_add(&conn_net(c)->counters.ctrs[NET_CTR_BYTES_IN], len);
+	received_count(c, len);
 	ack_schedule(c, len);
 	if (!c->rxq_head && !c->is_paused && !c->ooo_head) {
 		n = user_offer(c, p->data, len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Sequence numbers: 32 bits that wrap (RFC 9293, 3.4). Valid for distances below 2^31. Timestamps of RFC 7323
- * compare the same way.
+ * Sequence numbers: 32 bits that wrap (RFC 9293, 3.4). Valid for distances below 2^31. Timestamps
+ * of RFC 7323 compare the same way.
  */
 #ifndef MILLRACE_DATAPLANE_TCP_SEQ_H
 #define MILLRACE_DATAPLANE_TCP_SEQ_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Free list over blocks. Objects are aligned to 64 bytes, so that hot fields lie in known cache lines.
+ * Free list over blocks. Objects are aligned to 64 bytes, so that hot fields lie in known cache
+ * lines.
  */
 #include "dataplane/tcp/slab.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Objects of one size, from blocks that are kept until the end: connections come and go too often for malloc.
- * The number in use is bounded. One core.
+ * Objects of one size, from blocks that are kept until the end: connections come and go too often
+ * for malloc. The number in use is bounded. One core.
  */
 #ifndef MILLRACE_DATAPLANE_TCP_SLAB_H
 #define MILLRACE_DATAPLANE_TCP_SLAB_H

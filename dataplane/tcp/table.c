@@ -2,8 +2,8 @@
  *
  * The table of connections and the secrets' uses: ISNs and timestamp offsets.
  *
- * The table's hash has a secret key, unlike the flow hash, so that nobody can choose addresses that share a
- * bucket.
+ * The table's hash has a secret key, unlike the flow hash, so that nobody can choose addresses
+ * that share a bucket.
  */
 #include "dataplane/tcp/conn.h"
 
@@ -67,7 +67,8 @@ uint32_t tcp_isn(const struct tcp_stack *ts, const struct tcp_key *key)
 	return (uint32_t)(ts->net->now_us / 4) + (uint32_t)siphash(&ts->isn_key, key, sizeof(*key));
 }
 
-/* RFC 7323, 5.4 and 7.1: one clock, but nobody can tell from one connection's value another's or our uptime. */
+/* RFC 7323, 5.4 and 7.1: one clock, but nobody can tell from one connection's value another's or
+   our uptime. */
 uint32_t tcp_ts_offset(const struct tcp_stack *ts, const struct tcp_key *key)
 {
 	return (uint32_t)siphash(&ts->ts_key, key, sizeof(*key));

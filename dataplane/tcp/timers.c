@@ -2,7 +2,8 @@
  *
  * Timers of a connection: retransmission and its relatives, delayed ACK, keepalive and linger.
  *
- * One timer serves all that waits for the peer's acknowledgement; rtx_mode says which of them it is.
+ * One timer serves all that waits for the peer's acknowledgement; rtx_mode says which of them it
+ * is.
  */
 #include "dataplane/tcp/conn.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * TIME_WAIT: a connection of which only a few numbers are kept for 2 MSL, so that strays find an answer and the next
- * connection between the same ports is not harmed (RFC 9293, 3.10.7.4; RFC 6191; RFC 1337).
+ * TIME_WAIT: a connection of which only a few numbers are kept for 2 MSL, so that strays find an
+ * answer and the next connection between the same ports is not harmed (RFC 9293, 3.10.7.4; RFC
+ * 6191; RFC 1337).
  *
  * All wait equally long, so the list is in the order of their ends, and one timer serves it.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the clock does to connections: retransmission, probes, delayed ACKs, keepalive; and what must not need it.
+ * What the clock does to connections: retransmission, probes, delayed ACKs, keepalive; and what
+ * must not need it.
  */
 #include "tests/net/wire.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Bulk transfer both ways at once over good and bad wires: every byte arrives, in order, and the connection ends in
- * order.
+ * Bulk transfer both ways at once over good and bad wires: every byte arrives, in order, and the
+ * connection ends in order.
  */
 #include "tests/net/wire.h"
 

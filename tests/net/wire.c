@@ -5,6 +5,7 @@
 #include "tests/net/wire.h"
 
 #include "dataplane/ip/csum.h"
+#include "tests/net/invariants.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -343,6 +344,8 @@ bool lab_run_until(struct lab *lab, bool (*done)(struct lab *lab), uint64_t us)
 		frames_deliver(lab);
 		net_run(&lab->a.net, lab->now_us);
 		net_run(&lab->b.net, lab->now_us);
+		tcp_invariants_check(&lab->a.net);
+		tcp_invariants_check(&lab->b.net);
 		if (done && done(lab))
 			return true;
 		if (lab->now_us >= end_us)

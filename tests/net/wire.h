@@ -2,9 +2,9 @@
  *
  * Two network stacks in one thread, joined by a made-up wire with a made-up clock.
  *
- * The wire delays, loses, doubles, reorders and damages frames by a seeded random generator, and shows each one to
- * a hook first. Time jumps from event to event; nothing sleeps. Every packet comes from a counted pool, and
- * lab_down() fails the test if one is missing.
+ * The wire delays, loses, doubles, reorders and damages frames by a seeded random generator, and
+ * shows each one to a hook first. Time jumps from event to event; nothing sleeps. Every packet
+ * comes from a counted pool, and lab_down() fails the test if one is missing.
  */
 #ifndef MILLRACE_TESTS_NET_WIRE_H
 #define MILLRACE_TESTS_NET_WIRE_H
@@ -102,7 +102,8 @@ struct lab {
 	void *hook_ctx;
 };
 
-/* Fills in both configurations; change them before lab_up(). The seed is LAB_SEED of the environment, or this. */
+/* Fills in both configurations; change them before lab_up(). The seed is LAB_SEED of the
+   environment, or this. */
 void lab_init(struct lab *lab, uint64_t seed);
 
 /* Brings both stacks up, and b listens on LAB_PORT with this backlog. */

@@ -93,7 +93,8 @@ void fake_conn_connected(struct conn *conn)
 	conn->ops->connected(conn);
 }
 
-/* Hands on what is unread, in memory of exactly its size, so that a sanitizer sees any step too far. */
+/* Hands on what is unread, in memory of exactly its size, so that a sanitizer sees any step too
+ * far. */
 static void read_on(struct conn *conn)
 {
 	struct fake_conn *fc = fake_of(conn);
@@ -147,7 +148,7 @@ void fake_conn_end(struct conn *conn, int reason)
 	conn->ops->closed(conn, reason);
 }
 
-/* --- dataplane/conn.h -------------------------------------------------------------------------- */
+/* --- dataplane/conn.h --- */
 
 struct obuf *conn_obuf(struct conn *conn)
 {

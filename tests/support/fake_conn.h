@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Connections without a network: what is declared in "dataplane/conn.h", over output buffers, with the peer played by
- * the test. Strict where the real ones are: nothing is received while paused, in one closed, or inside data(); closed()
- * comes once; only what was pushed can be taken by the peer.
+ * Connections without a network: what is declared in "dataplane/conn.h", over output buffers, with
+ * the peer played by the test. Strict where the real ones are: nothing is received while paused, in
+ * one closed, or inside data(); closed() comes once; only what was pushed can be taken by the peer.
  */
 #ifndef MILLRACE_TESTS_SUPPORT_FAKE_CONN_H
 #define MILLRACE_TESTS_SUPPORT_FAKE_CONN_H

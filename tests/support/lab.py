@@ -560,7 +560,7 @@ def run_test(test, isolated=True):
     lab = None
     signal.signal(signal.SIGTERM, lambda *unused: sys.exit(143))
     try:
-        lab = Lab(isolated=isolated)
+        lab = Lab(isolated=isolated, parent=os.environ.get("MILLRACE_TEST_DIR"))
         test(lab)
         for server in lab.servers:
             if server.alive or not isinstance(server, Node):

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- upcalls ----------------------------------------------------------------------------------- */
+/* --- upcalls --- */
 
 /* Keeps the beginning when the buffer is full. */
 static void note(char *buf, size_t size, const char *fmt, ...)
@@ -142,7 +142,7 @@ static const struct link_ops owner_ops = {
 	.log = on_log,
 };
 
-/* --- what tests do ----------------------------------------------------------------------------- */
+/* --- what tests do --- */
 
 void owner_init(struct owner *o)
 {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The owner of a replication link, played by the test: records what it is told, over a fake network.
+ * The owner of a replication link, played by the test: records what it is told, over a fake
+ * network.
  *
  * Upcalls are noted in trace, one a line:
  *   resumed <id>   begin <id> <offset> <len>   end   abort   up   down
- * The bytes go to rdb and stream. It checks the order that link.h promises: bytes of an RDB only between begin and end,
- * one end, an abort for each begin that does not come to link_finished(true), a stream only while up.
+ * The bytes go to rdb and stream. It checks the order that link.h promises: bytes of an RDB only
+ * between begin and end, one end, an abort for each begin that does not come to
+ * link_finished(true), a stream only while up.
  */
 #ifndef MILLRACE_TESTS_SUPPORT_LINK_OWNER_H
 #define MILLRACE_TESTS_SUPPORT_LINK_OWNER_H

@@ -12,7 +12,6 @@
 #include "persist/pool.h"
 #include "persist/recover.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,45 +109,12 @@ static inline void fixture_kill(struct pool_fixture *f)
 	fixture_open(f);
 }
 
-static inline void plain_copy(void *ctx, void *dst, const void *src, size_t len)
-{
-	(void)ctx;
-	memcpy(dst, src, len);
-}
-
-static inline void plain_fence(void *ctx)
-{
-	(void)ctx;
-	atomic_thread_fence(memory_order_seq_cst);
-}
-
-static inline int plain_sync(void *ctx, const void *addr, size_t len)
-{
-	(void)ctx;
-	(void)addr;
-	(void)len;
-	return 0;
-}
-
-static const struct flush_ops plain_fenced_ops = {.name = "plain",
-	.copy = plain_copy,
-	.fence = plain_fence,
-	.sync = plain_sync,
-	.persist = plain_sync};
-
-static const struct flush_ops plain_grouped_ops = {.name = "plain-grouped",
-	.grouped = true,
-	.copy = plain_copy,
-	.fence = plain_fence,
-	.sync = plain_sync,
-	.persist = plain_sync};
-
 /* A new pool on plain memory: may be used by several threads. */
 static inline void fixture_setup_plain(struct pool_fixture *f, bool grouped)
 {
 	memset(f, 0, sizeof(*f));
 	f->cfg = fixture_cfg();
-	f->flush.ops = grouped ? &plain_grouped_ops : &plain_fenced_ops;
+	f->flush.ops = grouped ? &flush_memory_grouped_ops : &flush_memory_ops;
 	f->mem = aligned_alloc(4096, FIXTURE_BYTES);
 	BUG_ON(f->mem == NULL);
 	BUG_ON(pool_image_format(

@@ -18,6 +18,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -50,10 +51,12 @@ class Stream(threading.Thread):
         self.stop = stop
         self.sent = self.acked = self.incr_sent = self.incr_acked = 0
         self.end = "stopped"
+        self.conn = None
 
     def run(self):
         try:
             with self.connect() as conn:
+                self.conn = conn
                 while not self.stop.is_set():
                     self.round(conn)
         except (OSError, ConnectionError) as error:
@@ -121,7 +124,20 @@ class Writer:
             stream.join(None if end is None else max(0.0, end - time.monotonic()))
 
     def stop(self):
+        """Ends it after the pipelines under way."""
         self.stop_event.set()
+        self.join(30)
+
+    def abandon(self):
+        """Ends it at once: the server was killed, and a connection that has nothing to send would
+        not hear of that before its timeout."""
+        self.stop_event.set()
+        for stream in self.streams:
+            try:
+                if stream.conn:
+                    stream.conn.sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # it has ended by itself
         self.join(30)
 
     def state(self):

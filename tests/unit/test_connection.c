@@ -284,7 +284,7 @@ static void select_checks_the_range(void **state)
 	check(f, select_command, "select 16", "-ERR DB index is out of range\r\n");
 	check(f, select_command, "select -1", "-ERR DB index is out of range\r\n");
 	check(f, select_command, "select 4294967296",
-		"-ERR value is not an integer or out of range\r\n");
+		"-ERR value is out of range, value must between -2147483648 and 2147483647\r\n");
 	check(f, select_command, "select x", "-ERR value is not an integer or out of range\r\n");
 	assert_int_equal(f->c[0].db, 15);
 }

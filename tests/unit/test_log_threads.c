@@ -15,6 +15,7 @@
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -201,6 +202,139 @@ static void grouped_stream_is_whole_and_in_order(void **state)
 	run_threads(true);
 }
 
+/* ---- The watermark, raced for by two writers whose bursts are as short as can be ---- */
+
+#define RACE_BYTES  (12u << 20)
+#define RACE_RING   (8u << 20) /* never lapped */
+#define NR_BURSTS   200000
+#define NR_MEETINGS 20000
+
+struct race {
+	struct pool *pool;
+	struct log *log;
+	const uint8_t *ring;
+	struct log_writer *w[2];
+	_Atomic unsigned int arrived;
+	_Atomic uint64_t nr_wrong;
+};
+
+struct racer {
+	struct race *race;
+	unsigned int idx;
+};
+
+static void race_setup(struct race *race, uint8_t *mem)
+{
+	struct flush flush = {.ops = &flush_memory_ops};
+	struct pool_cfg cfg = fixture_cfg();
+	struct recover_result res;
+	char err[200];
+	const void *ring;
+	size_t len;
+
+	memset(race, 0, sizeof(*race));
+	cfg.ring_size = RACE_RING;
+	assert_int_equal(pool_image_format(&flush, mem, RACE_BYTES, &cfg, err, sizeof(err)), 0);
+	assert_int_equal(
+		pool_image_open(&flush, mem, RACE_BYTES, &cfg, &race->pool, err, sizeof(err)), 0);
+	assert_int_equal(recover_open(race->pool, &res, err, sizeof(err)), 0);
+	race->log = pool_log(race->pool);
+	for (unsigned int i = 0; i < 2; i++)
+		assert_int_equal(log_writer_open(race->log, i, &race->w[i]), 0);
+	assert_int_equal(log_read(race->log, 0, &ring, &len), 0);
+	race->ring = ring;
+}
+
+/* The last record below the watermark, which nobody writes any more. */
+static bool mark_is_wrong(const struct race *race)
+{
+	uint64_t mark = log_watermark(race->log), record;
+
+	if (mark == 0)
+		return false;
+	memcpy(&record, race->ring + mark - sizeof(record), sizeof(record));
+	return (record & 0xffffffff) != 0xabcdef01;
+}
+
+static void *short_bursts_main(void *ctx)
+{
+	struct racer *racer = ctx;
+	struct race *race = racer->race;
+	struct log_writer *w = race->w[racer->idx];
+
+	for (uint64_t n = 0; n < NR_BURSTS; n++) {
+		uint64_t record = n << 32 | 0xabcdef01;
+		while (log_admit(w, sizeof(record)) != 0)
+			log_commit(w);
+		log_append(w, &record, sizeof(record));
+		log_commit(w);
+		if (mark_is_wrong(race))
+			atomic_fetch_add(&race->nr_wrong, 1);
+	}
+	return NULL;
+}
+
+static void meet(struct race *race, unsigned int nr)
+{
+	atomic_fetch_add(&race->arrived, 1);
+	for (int i = 0; atomic_load(&race->arrived) < 2 * nr; i++) {
+		if (i > 1000)
+			sched_yield();
+	}
+}
+
+static void *meetings_main(void *ctx)
+{
+	struct racer *racer = ctx;
+	struct race *race = racer->race;
+	struct log_writer *w = race->w[racer->idx];
+
+	for (unsigned int n = 0; n < NR_MEETINGS; n++) {
+		while (log_admit(w, 8) != 0)
+			sched_yield();
+		log_append(w, "12345678", 8);
+		meet(race, 2 * n + 1);
+		log_commit(w);
+		meet(race, 2 * n + 2);
+		/* Both are done, nobody is about to commit: it has to be there now. */
+		if (log_watermark(race->log) < (uint64_t)(n + 1) * 16)
+			atomic_fetch_add(&race->nr_wrong, 1);
+	}
+	return NULL;
+}
+
+static void race_run(void *(*racer_main)(void *ctx))
+{
+	uint8_t *mem = aligned_alloc(4096, RACE_BYTES);
+	struct racer racers[2];
+	pthread_t threads[2];
+	struct race race;
+
+	assert_non_null(mem);
+	memset(mem, 0, RACE_BYTES);
+	race_setup(&race, mem);
+	for (unsigned int i = 0; i < 2; i++) {
+		racers[i] = (struct racer){&race, i};
+		assert_int_equal(pthread_create(&threads[i], NULL, racer_main, &racers[i]), 0);
+	}
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(atomic_load(&race.nr_wrong), 0);
+	assert_int_equal(log_watermark(race.log), log_tail(race.log));
+	pool_close(&race.pool, true);
+	free(mem);
+}
+
+static void watermark_never_passes_bytes_that_are_not_there(void **state)
+{
+	race_run(short_bursts_main);
+}
+
+static void bursts_that_end_together_leave_the_watermark_at_the_tail(void **state)
+{
+	race_run(meetings_main);
+}
+
 static void *pin_main(void *ctx)
 {
 	struct run *run = ctx;
@@ -262,6 +396,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fenced_stream_is_whole_and_in_order),
 		cmocka_unit_test(grouped_stream_is_whole_and_in_order),
+		cmocka_unit_test(watermark_never_passes_bytes_that_are_not_there),
+		cmocka_unit_test(bursts_that_end_together_leave_the_watermark_at_the_tail),
 		cmocka_unit_test(pinned_snapshot_stays_whole_while_others_are_published),
 	};
 

@@ -406,6 +406,34 @@ static void impossible_fields_are_refused(void **state)
 	make(16 * MB);
 }
 
+static void view_shows_all_and_changes_nothing(void **state)
+{
+	struct recover_result res;
+	struct pool *pool = opened(16 * MB, &res), *second;
+	struct log_writer *w;
+	uint32_t before;
+	uint8_t buf[5];
+
+	assert_int_equal(log_writer_open(pool_log(pool), 0, &w), 0);
+	assert_int_equal(log_admit(w, 5), 0);
+	log_append(w, "hello", 5);
+	log_commit(w);
+	log_flush(pool_log(pool));
+	assert_int_equal(pool_view(path, &second, err, sizeof(err)), -EBUSY);
+	pool_close(&pool, false);
+	before = file_crc();
+
+	assert_int_equal(pool_view(path, &pool, err, sizeof(err)), 0);
+	assert_int_equal(try_open(0, &second), -EBUSY);
+	assert_int_equal(recover_open(pool, &res, err, sizeof(err)), 0);
+	assert_int_equal(res.end, 5);
+	assert_int_equal(log_copy(pool_log(pool), 0, buf, 5), 0);
+	assert_memory_equal(buf, "hello", 5);
+	pool_close(&pool, true);
+	assert_int_equal(file_crc(), before);
+	make(0);
+}
+
 static void directory_and_device_are_not_pools(void **state)
 {
 	struct pool *pool;
@@ -502,6 +530,7 @@ int main(int argc, char **argv)
 		T(two_bad_superblock_copies_are_refused),
 		T(copies_of_different_pools_are_refused),
 		T(impossible_fields_are_refused),
+		T(view_shows_all_and_changes_nothing),
 		T(directory_and_device_are_not_pools),
 		T(missing_space_is_refused_and_leaves_nothing),
 		T(forced_pmem_is_told_from_the_real),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * A link's life: attempts, handshake, timeouts, its end in any place. The bytes that it takes in: test_repl_link_sync.c.
+ * A link's life: attempts, handshake, timeouts, its end in any place. The bytes that it takes in:
+ * test_repl_link_sync.c.
  */
 #include "repl/link.h"
 
@@ -56,7 +57,7 @@ static void assert_state(const char *name)
 	assert_string_equal(link_state_name(link_state(o.link)), name);
 }
 
-/* --- handshake --------------------------------------------------------------------------------- */
+/* --- handshake --- */
 
 static void handshake_is_that_of_redis(void **state)
 {
@@ -176,6 +177,18 @@ static void handshake_may_come_byte_by_byte(void **state)
 	assert_string_equal(o.trace, "resumed \nup\n");
 }
 
+static void half_a_line_is_forgotten_with_its_connection(void **state)
+{
+	owner_tick(&o);
+	fake_conn_connected(o.net.last);
+	owner_hear(&o, "-ER");
+	owner_cut(&o);
+	owner_wait(&o, 1000);
+	fake_conn_connected(o.net.last);
+	owner_hear(&o, "+PONG\r\n");
+	assert_int_equal(link_state(o.link), LINK_PORT);
+}
+
 static void a_line_without_end_is_refused(void **state)
 {
 	char *text = malloc(70000);
@@ -198,7 +211,7 @@ static void a_line_with_nul_is_refused(void **state)
 	assert_state("connect");
 }
 
-/* --- attempts ---------------------------------------------------------------------------------- */
+/* --- attempts --- */
 
 static void nothing_is_done_before_the_first_configuration(void **state)
 {
@@ -322,7 +335,7 @@ static void a_dropped_link_comes_back(void **state)
 	assert_int_equal(o.net.nr_connects, 2);
 }
 
-/* --- timeouts ---------------------------------------------------------------------------------- */
+/* --- timeouts --- */
 
 static void silence_drops_the_link(void **state)
 {
@@ -374,7 +387,7 @@ static void a_paused_link_does_not_time_out(void **state)
 	assert_false(o.up);
 }
 
-/* --- ACKs -------------------------------------------------------------------------------------- */
+/* --- ACKs --- */
 
 static void acks_go_out_only_when_connected(void **state)
 {
@@ -431,7 +444,7 @@ static void no_memory_for_output_drops_the_link(void **state)
 	assert_non_null(strstr(o.log, "reason=out of memory"));
 }
 
-/* --- the end, in any upcall -------------------------------------------------------------------- */
+/* --- the end, in any upcall --- */
 
 static void act_drop(struct owner *owner)
 {
@@ -518,6 +531,25 @@ static void an_abort_may_end_the_link(void **state)
 	}
 }
 
+static void the_log_line_of_a_loss_may_end_the_link(void **state)
+{
+	for (unsigned full = 0; full < 2; full++) {
+		owner_fini(&o);
+		owner_init(&o);
+		if (full) {
+			owner_to_psync(&o);
+			owner_hear(&o, "+FULLRESYNC " ID " 100\r\n$5\r\nhel");
+		} else {
+			go_online();
+		}
+		o.act_in = OWNER_LOG;
+		o.act = act_destroy;
+		owner_cut(&o);
+		assert_null(o.link);
+		assert_int_equal(o.seen[OWNER_ABORT] + o.seen[OWNER_DOWN], 0);
+	}
+}
+
 static void destroy_closes_without_an_upcall(void **state)
 {
 	unsigned before;
@@ -544,6 +576,7 @@ int main(void)
 		TEST(an_error_to_auth_gives_up),
 		TEST(errors_to_replconf_do_not_matter),
 		TEST(handshake_may_come_byte_by_byte),
+		TEST(half_a_line_is_forgotten_with_its_connection),
 		TEST(a_line_without_end_is_refused),
 		TEST(a_line_with_nul_is_refused),
 		TEST(nothing_is_done_before_the_first_configuration),
@@ -564,6 +597,7 @@ int main(void)
 		TEST(no_memory_for_output_drops_the_link),
 		TEST(every_upcall_may_end_the_link),
 		TEST(an_abort_may_end_the_link),
+		TEST(the_log_line_of_a_loss_may_end_the_link),
 		TEST(destroy_closes_without_an_upcall),
 	};
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What a link takes in: the answer to PSYNC, the RDB in both forms, the stream, however the input is cut.
+ * What a link takes in: the answer to PSYNC, the RDB in both forms, the stream, however the input
+ * is cut.
+ *
+ * An argument is the seed of the random test.
  */
 #include "repl/link.h"
 
@@ -24,6 +27,7 @@
 #define BYTES 200000
 
 static struct owner o;
+static unsigned first_seed = 1;
 
 static int setup(void **state)
 {
@@ -64,7 +68,7 @@ static void assert_stream(const char *bytes)
 	assert_memory_equal(o.stream, bytes, o.stream_len);
 }
 
-/* --- the answer to PSYNC ----------------------------------------------------------------------- */
+/* --- the answer to PSYNC --- */
 
 static void continue_tells_the_masters_id(void **state)
 {
@@ -153,9 +157,10 @@ static void an_owner_that_cannot_resume_ends_the_attempt(void **state)
 	assert_string_equal(o.trace, "resumed " ID "\n");
 }
 
-/* --- the RDB, counted -------------------------------------------------------------------------- */
+/* --- the RDB, counted --- */
 
-/* Hears text in two pieces, cut at a place; then the owner is done. Returns what was said to the master since PSYNC. */
+/* Hears text in two pieces, cut at a place; then the owner is done. Returns what was said to the
+ * master since PSYNC. */
 static const char *sync_cut_at(const char *text, size_t len, size_t cut)
 {
 	fresh();
@@ -205,8 +210,9 @@ static void a_counted_rdb_is_taken_byte_by_byte(void **state)
 static void an_empty_rdb_is_complete_at_once(void **state)
 {
 	fresh();
-	owner_hear(&o, FULL "$0\r\nx");
+	owner_hear(&o, FULL "$0\r\n");
 	assert_string_equal(o.trace, "begin " ID " 100 0\nend\n");
+	owner_hear(&o, "x");
 	owner_finished(&o, true);
 	assert_stream("x");
 }
@@ -235,7 +241,7 @@ static void strange_headers_end_the_attempt(void **state)
 	}
 }
 
-/* --- the RDB, marked --------------------------------------------------------------------------- */
+/* --- the RDB, marked --- */
 
 static void a_marked_rdb_is_taken_however_it_is_cut(void **state)
 {
@@ -272,14 +278,14 @@ static void a_mark_with_no_rdb_before_it_ends_an_empty_one(void **state)
 	assert_int_equal(o.rdb_len, 0);
 }
 
-/* Bytes in which a mark of two letters begins everywhere, in pieces of all sizes; against what was sent. */
+/* Bytes in which a mark of two letters begins everywhere, in pieces of all sizes; against what
+ * was sent. */
 static void a_marked_rdb_survives_random_pieces(void **state)
 {
-	const char *given = getenv("MILLRACE_TEST_SEED");
-	unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : 20240607;
+	unsigned seed = first_seed;
 	char *text = malloc(BYTES + 40);
 
-	print_message("seed %u (MILLRACE_TEST_SEED)\n", seed);
+	print_message("seed %u\n", seed);
 	for (unsigned round = 0; round < 40; round++) {
 		unsigned most = round % 4 == 0 ? 5000 : 90;
 		size_t len = (size_t)rand_r(&seed) % (round < 20 ? 300 : BYTES), pos = 0;
@@ -303,7 +309,7 @@ static void a_marked_rdb_survives_random_pieces(void **state)
 	free(text);
 }
 
-/* --- refusals and losses ----------------------------------------------------------------------- */
+/* --- refusals and losses --- */
 
 static void an_owner_may_refuse_to_begin(void **state)
 {
@@ -387,13 +393,13 @@ static void a_second_full_sync_starts_clean(void **state)
 	owner_cut(&o);
 	owner_wait(&o, 1000);
 	fake_conn_connected(o.net.last);
-	owner_hear(&o, "+PONG\r\n+OK\r\n+OK\r\n" FULL "$3\r\nnew");
+	owner_hear(&o, "+PONG\r\n+OK\r\n+OK\r\n" FULL "$EOF:" MARK "\r\nnew" MARK);
 	assert_rdb("new", 3);
 	owner_finished(&o, true);
 	assert_true(o.up);
 }
 
-/* --- keepalive and timeouts -------------------------------------------------------------------- */
+/* --- keepalive and timeouts --- */
 
 static void the_master_gets_newlines_during_a_full_sync(void **state)
 {
@@ -443,7 +449,7 @@ static void keepalives_hold_the_wait_for_the_rdb(void **state)
 	assert_state("connect");
 }
 
-/* --- pause ------------------------------------------------------------------------------------- */
+/* --- pause --- */
 
 static void act_pause(struct owner *owner)
 {
@@ -471,6 +477,7 @@ static void a_pause_while_resuming_keeps_what_came_along(void **state)
 	o.act_in = OWNER_RESUMED;
 	o.act = act_pause;
 	owner_hear(&o, "+CONTINUE " ID "\r\none ");
+	assert_true(o.net.last->rx_paused);
 	owner_hear(&o, "two");
 	assert_true(o.up);
 	assert_int_equal(o.stream_len, 0);
@@ -508,7 +515,7 @@ static void a_pause_ends_with_the_connection(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(continue_tells_the_masters_id),
@@ -543,5 +550,7 @@ int main(void)
 		TEST(a_pause_ends_with_the_connection),
 	};
 
+	if (argc > 1)
+		first_seed = (unsigned)strtoul(argv[1], NULL, 0);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -329,6 +329,15 @@ static void foreign_snapshot_brings_offset_and_ids_with_it(void **state)
 	assert_memory_equal(&repl, &some_ids, sizeof(repl));
 }
 
+static void snapshot_from_before_a_reset_cannot_be_published(void **state)
+{
+	struct snap *snap = built(0, "content");
+
+	assert_int_equal(log_reset(f.log, 0, &some_ids), 0);
+	assert_int_equal(snap_publish(&snap), -EINVAL);
+	snap_abort(&snap);
+}
+
 static void reset_frees_the_snapshot(void **state)
 {
 	uint32_t before = extents_free();
@@ -344,7 +353,7 @@ static void long_snapshot_needs_several_manifest_blocks(void **state)
 {
 	static uint8_t mem[4 << 20];
 	struct pool_cfg cfg = fixture_cfg();
-	struct flush flush = {.ops = &plain_fenced_ops};
+	struct flush flush = {.ops = &flush_memory_ops};
 	struct recover_result res;
 	struct pool *pool;
 	struct snap *snap;
@@ -427,6 +436,7 @@ int main(void)
 		FENCED(older_snapshot_does_not_replace_a_newer),
 		FENCED(foreign_snapshot_brings_offset_and_ids_with_it),
 		GROUPED(foreign_snapshot_brings_offset_and_ids_with_it),
+		FENCED(snapshot_from_before_a_reset_cannot_be_published),
 		FENCED(reset_frees_the_snapshot),
 		FENCED(long_snapshot_needs_several_manifest_blocks),
 		FENCED(flipped_bit_is_found_by_verify),

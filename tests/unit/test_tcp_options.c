@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * TCP options: a table of cases, each whole and cut at every byte; what is written is read back; and sequence
- * comparisons.
+ * TCP options: a table of cases, each whole and cut at every byte; what is written is read back;
+ * and sequence comparisons.
  */
 #include "dataplane/tcp/options.h"
 
