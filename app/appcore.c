@@ -15,24 +15,25 @@
 #define EXPIRE_PARTS 16
 #define EXPIRE_KEYS  16
 #define RECLAIM_KEYS 64
-#define DEL_BYTES    (EXPIRE_KEYS * 1024)
 
-static void expire_log(void *ctx, uint32_t part, int db, const struct entry *e)
+static bool expire_log(void *ctx, uint32_t part, int db, const struct entry *e)
 {
 	struct app_core *ac = ctx;
 	bool unlink = atomic_load_explicit(&ac->srv->cfg->lazyfree_expire, memory_order_relaxed);
 
+	if (propagate_admit_del(ac, entry_key(e)))
+		return false; /* later */
 	propagate_del(ac, part, db, entry_key(e), unlink);
 	ac->expired_keys++;
+	return true;
 }
 
-/* The bytes of the DELs of one round, which depend on the keys' names: long ones wait for their command. */
 static unsigned expire_part(struct app_core *ac, uint32_t part)
 {
 	struct keyspace *ks = ac->srv->ks;
 	unsigned n = 0;
 
-	if (propagate_admit(ac, DEL_BYTES + (512u << 10)) || !ks_part_trylock(ks, part))
+	if (!ks_part_trylock(ks, part))
 		return 0;
 	if (!atomic_load_explicit(&ac->srv->is_replica, memory_order_relaxed))
 		n = ks_expire_part(ks, ac->id, part, ac->now_ms, EXPIRE_KEYS, expire_log, ac);

@@ -50,6 +50,7 @@ struct app_core {
 	struct client_list blocked;
 	struct propagation *prop; /* effects of the command under way */
 	size_t admitted;          /* bytes of log admitted for it */
+	bool local;               /* it was let in on a replica: what it writes stays here */
 	unsigned log_epoch;       /* repl->log_epoch seen last */
 	int64_t swept_ms;
 	struct replica_list replicas; /* of ours, on this core */

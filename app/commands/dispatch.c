@@ -84,12 +84,16 @@ const struct command *command_find(struct client *c, char *err, size_t err_len)
 	return cmd;
 }
 
-static void evict_log(void *ctx, uint32_t part, int db, const struct entry *e)
+static bool evict_log(void *ctx, uint32_t part, int db, const struct entry *e)
 {
 	struct app_core *ac = ctx;
 
+	/* Asked again under the lock: a replica's log takes nothing but its master's stream. */
+	if (flag_on(&ac->srv->is_replica) || propagate_admit_del(ac, entry_key(e)))
+		return false;
 	propagate_del(ac, part, db, entry_key(e), flag_on(&ac->srv->cfg->lazyfree_eviction));
 	ac->evicted_keys++;
+	return true;
 }
 
 /* Frees memory by the policy. True: within the limit (or nothing set). */
@@ -104,8 +108,6 @@ static bool evict_to_limit(struct client *c)
 		return true;
 	for (int i = 0; server_used_memory(srv) > max; i++) {
 		if (flag_on(&srv->is_replica) || i == EVICT_MAX)
-			return false;
-		if (propagate_admit(c->ac, EVICT_MAX * 1024) != 0)
 			return false;
 		if (ks_evict_one(srv->ks, c->core_id, c->now_ms, evict_log, c->ac) == 0)
 			return false;
@@ -232,7 +234,7 @@ static size_t record_bound(const struct client *c)
 	size_t n = RECORD_SLACK;
 
 	for (uint32_t i = 0; i < c->argc; i++)
-		n += 2 * c->argv[i].len + 64;
+		n += 2 * c->argv[i].len + 64; /* and a DEL of it, when it is an expired key */
 	return n;
 }
 
@@ -244,7 +246,8 @@ static enum run_result admit(struct client *c, const struct command *cmd, bool *
 
 	*refused = false;
 	c->ac->admitted = 0;
-	if (is_applier(c) || !(cmd->flags & (CMD_WRITE | CMD_MAY_REPLICATE)))
+	c->ac->local = flag_on(&c->srv->is_replica);
+	if (is_applier(c) || c->ac->local || !(cmd->flags & (CMD_WRITE | CMD_MAY_REPLICATE)))
 		return RUN_DONE;
 	need = record_bound(c);
 	rc = propagate_admit(c->ac, need);
@@ -261,11 +264,11 @@ static enum run_result admit(struct client *c, const struct command *cmd, bool *
 	return RUN_DONE;
 }
 
-/* The node has become a replica since the command was let in: it is refused when it comes again. */
-static bool role_changed(struct client *c, const struct command *cmd)
+/* The node's role has changed since the command was let in: it is looked at anew. Asked under the command's locks, so
+ * that who has changed the role and then had every lock knows of nobody who still acts by the former one. */
+static bool role_changed(const struct client *c)
 {
-	return (cmd->flags & CMD_WRITE) && !is_applier(c) && flag_on(&c->srv->is_replica) &&
-	       flag_on(&c->srv->cfg->replica_read_only);
+	return !is_applier(c) && flag_on(&c->srv->is_replica) != c->ac->local;
 }
 
 /* Locks, runs, logs, unlocks. */
@@ -282,7 +285,7 @@ static enum run_result run_locked(struct client *c, const struct command *cmd)
 		c->ac->retries_busy++;
 		return RUN_RETRY;
 	}
-	if (role_changed(c, cmd)) {
+	if (role_changed(c)) {
 		ks_lockset_unlock(ks, &ls);
 		ks_lockset_fini(&ls);
 		return RUN_RETRY;

@@ -42,5 +42,7 @@ void propagation_reset(struct propagation *p);
 void propagate_del(struct app_core *ac, uint32_t part, int db, struct slice key, bool unlink);
 /* Room for len bytes in the log: 0, -EAGAIN (wait) or -EMSGSIZE (never). */
 int propagate_admit(struct app_core *ac, size_t len);
+/* Room for propagate_del() of the key. */
+int propagate_admit_del(struct app_core *ac, struct slice key);
 
 #endif

@@ -10,7 +10,7 @@
 static char *encbuf_room(struct encbuf *b, size_t len)
 {
 	if (b->cap - b->len < len) {
-		size_t cap = (b->len + len) * 2;
+		size_t cap = (b->len + len) + (b->len + len) / 2;
 
 		b->ptr = realloc(b->ptr, cap);
 		BUG_ON(!b->ptr);
@@ -31,6 +31,12 @@ void encbuf_fini(struct encbuf *b)
 {
 	free(b->ptr);
 	memset(b, 0, sizeof(*b));
+}
+
+void encbuf_shrink(struct encbuf *b, size_t keep)
+{
+	if (b->len == 0 && b->cap > keep)
+		encbuf_fini(b);
 }
 
 /* "*3\r\n" or "$12\r\n" */

@@ -17,6 +17,8 @@ struct encbuf {
 /* Grows as needed. Running out of memory here would lose an effect that has already happened, so it aborts. */
 void encbuf_add(struct encbuf *b, const void *data, size_t len);
 void encbuf_fini(struct encbuf *b);
+/* Gives the memory of an empty buffer back if it is more than keep bytes. */
+void encbuf_shrink(struct encbuf *b, size_t keep);
 void encode_command(struct encbuf *b, int argc, const struct slice *argv);
 void encode_word(struct encbuf *b, const char *word); /* a command without arguments */
 void encode_select(struct encbuf *b, int db);

@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+/* Bytes of a DEL in the log beyond its key: SELECTs, MULTI and EXEC included. */
+#define DEL_OVERHEAD 160
+
 struct ks_key cmd_key(struct client *c, const struct slice *key)
 {
 	return ks_key(c->srv->ks, key->ptr, key->len);
@@ -15,7 +18,7 @@ struct ks_key cmd_key(struct client *c, const struct slice *key)
 
 static bool deletes_expired(const struct client *c)
 {
-	return !(c->flags & (CLIENT_MASTER | CLIENT_REPLAY)) &&
+	return !(c->flags & (CLIENT_MASTER | CLIENT_REPLAY)) && !c->ac->local &&
 	       !atomic_load_explicit(&c->srv->is_replica, memory_order_relaxed);
 }
 
@@ -30,6 +33,16 @@ static void expire_now(struct client *c, struct entry *e, int db)
 	c->ac->expired_keys++;
 }
 
+static bool log_has_room(struct client *c, size_t len)
+{
+	if (c->cmd && (c->cmd->flags & (CMD_WRITE | CMD_MAY_REPLICATE)))
+		return true;
+	if (propagate_admit(c->ac, c->ac->admitted + len))
+		return false;
+	c->ac->admitted += len;
+	return true;
+}
+
 struct entry *lookup_db(struct client *c, int db, const struct slice *key, bool touch)
 {
 	struct keyspace *ks = c->srv->ks;
@@ -40,11 +53,10 @@ struct entry *lookup_db(struct client *c, int db, const struct slice *key, bool 
 		return NULL;
 	if (entry_expired(e, c->now_ms)) {
 		if (deletes_expired(c)) {
-			/* Without room in the log the key is only hidden, as on a replica. */
-			if (propagate_admit(c->ac, c->ac->admitted + key->len + 128) == 0) {
-				c->ac->admitted += key->len + 128;
+			/* A write has been admitted with its keys' DELs. A read asks now, and without
+			 * room in the log the key is only hidden, as on a replica. */
+			if (log_has_room(c, key->len + DEL_OVERHEAD))
 				expire_now(c, e, db);
-			}
 			return NULL;
 		}
 		if (!(c->flags & (CLIENT_MASTER | CLIENT_REPLAY)))

@@ -15,6 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Bytes of a DEL or UNLINK beyond its key, with SELECTs around it. */
+#define DEL_OVERHEAD 128
+/* Buffers that one large command has made larger than this are given back. */
+#define KEEP_BYTES (1024 * 1024)
+
 /* The effects of the command under way, already in RESP. */
 struct effects {
 	struct encbuf bytes;
@@ -50,6 +55,7 @@ void propagation_destroy(struct propagation **p)
 static void effects_reset(struct effects *e)
 {
 	e->bytes.len = 0;
+	encbuf_shrink(&e->bytes, KEEP_BYTES);
 	e->nr = 0;
 	e->db = 0;
 }
@@ -63,6 +69,7 @@ void propagation_reset(struct propagation *p)
 	if (p->main.nr)
 		effects_reset(&p->main);
 	p->record.len = 0;
+	encbuf_shrink(&p->record, KEEP_BYTES);
 	p->replaced = p->none = false;
 	p->dirty = 0;
 }
@@ -154,8 +161,8 @@ uint64_t propagate_effects(struct client *c)
 		c->ac->dirty_count += p->dirty;
 	if (c->flags & (CLIENT_MASTER | CLIENT_REPLAY))
 		return 0; /* the stream is logged as it came, or is in the log already */
-	if (atomic_load_explicit(&c->srv->is_replica, memory_order_relaxed))
-		return 0; /* writes to a writable replica stay local */
+	if (c->ac->local)
+		return 0; /* writes to a writable replica stay there */
 	if (build_record(c, p))
 		end = log_append(c->ac->log, p->record.ptr, p->record.len);
 	return end;
@@ -181,4 +188,9 @@ void propagate_del(struct app_core *ac, uint32_t part, int db, struct slice key,
 int propagate_admit(struct app_core *ac, size_t len)
 {
 	return log_admit(ac->log, len);
+}
+
+int propagate_admit_del(struct app_core *ac, struct slice key)
+{
+	return propagate_admit(ac, key.len + DEL_OVERHEAD);
 }

@@ -156,9 +156,10 @@ static size_t remove_victim(struct draw *d, unsigned core, ks_removed_fn fn, voi
 			size = entry_mem(e);
 			if (entry_has_expire(e))
 				size += sizeof(struct heap_item);
-			if (fn)
-				fn(ctx, v->part, v->db, e);
-			ks_del(d->ks, core, v->db, e);
+			if (!fn || fn(ctx, v->part, v->db, e))
+				ks_del(d->ks, core, v->db, e);
+			else
+				size = 0;
 		}
 	}
 	ks_part_unlock(d->ks, v->part);

@@ -166,8 +166,8 @@ static unsigned expire_cell(struct keyspace *ks, unsigned core, uint32_t part, i
 	while (cell && nr < max && cell->heap.nr > 0 && cell->heap.items[0].at_ms < now_ms) {
 		struct entry *e = cell->heap.items[0].e;
 
-		if (fn)
-			fn(ctx, part, db, e);
+		if (fn && !fn(ctx, part, db, e))
+			break;
 		ks_del(ks, core, db, e);
 		nr++;
 	}

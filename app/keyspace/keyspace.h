@@ -228,8 +228,9 @@ int64_t ks_random_part(const struct keyspace *ks, int db);
 
 /* --- expiry and eviction --------------------------------------------------------------------- */
 
-/* Called for each key about to be removed, partition locked: the caller logs the DEL. */
-typedef void (*ks_removed_fn)(void *ctx, uint32_t part, int db, const struct entry *e);
+/* Called for each key about to be removed, partition locked: the caller logs the DEL. False: it has to
+ * stay for now (no room in the log, another role). */
+typedef bool (*ks_removed_fn)(void *ctx, uint32_t part, int db, const struct entry *e);
 /* Removes keys of the locked partition that are past their time, at most max. Returns how many. */
 unsigned ks_expire_part(struct keyspace *ks, unsigned core, uint32_t part, int64_t now_ms,
 	unsigned max, ks_removed_fn fn, void *ctx);

@@ -12,6 +12,12 @@
 
 #define SLAB_ALIGN 64u
 
+#ifdef MILLRACE_CHECKS
+#define SLAB_SCRIBBLE 1 /* what was put must not be used: it is made useless */
+#else
+#define SLAB_SCRIBBLE 0
+#endif
+
 struct slab_free {
 	struct slab_free *next;
 };
@@ -78,6 +84,8 @@ void slab_put(struct slab *slab, void *obj)
 	struct slab_free *f = obj;
 
 	ASSERT(slab->nr_used > 0);
+	if (SLAB_SCRIBBLE)
+		memset(obj, 0x5a, slab->size);
 	f->next = slab->free;
 	slab->free = f;
 	__atomic_store_n(&slab->nr_used, slab->nr_used - 1, __ATOMIC_RELAXED);

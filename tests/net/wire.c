@@ -80,8 +80,10 @@ struct sniff frame_decode(const struct host *from, uint8_t *bytes, uint32_t len)
 	s.ack = get_be32(tcp + 8);
 	s.flags = tcp[13];
 	s.wnd = get_be16(tcp + 14);
-	if (tcp[12] >> 4 >= 8 && tcp[20] == 1 && tcp[22] == 8)
+	if (tcp[12] >> 4 >= 8 && tcp[20] == 1 && tcp[22] == 8) {
 		memcpy(s.tsval, tcp + 24, 4);
+		memcpy(s.tsecr, tcp + 28, 4);
+	}
 	s.payload = get_be16(ip + 2) - 20u - (uint32_t)(tcp[12] >> 4) * 4;
 	return s;
 }
@@ -426,7 +428,7 @@ uint32_t raw_tcp_build(uint8_t *frame, const struct host *to, const struct raw_t
 void lab_forge(struct lab *lab, uint8_t flags, int64_t seq_off, int64_t ack_off, uint32_t payload)
 {
 	const struct tcp_conn *conn = lab->b.app.conn;
-	uint8_t bytes[1024] = {0}, frame[2048], opts[12] = {1, 1, 8, 10};
+	uint8_t bytes[1024], frame[2048], opts[12] = {1, 1, 8, 10};
 	struct tcp_conn_addr peer = tcp_conn_peer(conn);
 	struct tcp_conn_info info;
 	struct raw_tcp t = {
@@ -434,7 +436,7 @@ void lab_forge(struct lab *lab, uint8_t flags, int64_t seq_off, int64_t ack_off,
 		.dst_v4 = host_v4(&lab->b),
 		.sport = peer.port,
 		.dport = LAB_PORT,
-		.seq = (uint32_t)(lab->b.last.ack + seq_off),
+		.seq = (uint32_t)(lab->forge_seq + seq_off),
 		.ack = (uint32_t)(lab->a.last.ack + ack_off),
 		.wnd = 1000,
 		.flags = flags,
@@ -442,6 +444,14 @@ void lab_forge(struct lab *lab, uint8_t flags, int64_t seq_off, int64_t ack_off,
 		.payload_len = payload,
 	};
 
+	assert_true(payload <= sizeof(bytes));
+	if (!lab->forge_fixed) {
+		lab->forge_seq = lab->b.last.ack;
+		t.seq = (uint32_t)(lab->forge_seq + seq_off);
+		lab->forge_pos = lab->b.app.rx_done;
+	}
+	for (uint32_t i = 0; i < payload; i++)
+		bytes[i] = app_pattern((uint64_t)lab->forge_pos + (uint64_t)seq_off + i);
 	tcp_conn_info(conn, &info);
 	if (info.has_timestamps) {
 		memcpy(opts + 4, lab->a.last.tsval, 4);

@@ -64,7 +64,8 @@ struct sniff {
 	uint32_t ack;
 	uint16_t wnd;
 	uint32_t payload;
-	uint8_t tsval[4]; /* as it lies on the wire */
+	uint8_t tsval[4]; /* as they lie on the wire */
+	uint8_t tsecr[4];
 };
 
 struct host {
@@ -97,6 +98,10 @@ struct lab {
 	uint32_t nr_lost;
 	uint32_t nr_corrupt;
 	struct frame *queue; /* by time of arrival */
+	uint32_t
+		forge_seq; /* where lab_forge() counts from; fixed by the test, or what b expects */
+	uint64_t forge_pos; /* and the position of that in the pattern */
+	bool forge_fixed;
 	/* sees every frame before the wire does anything to it; may be NULL */
 	enum lab_verdict (*hook)(struct lab *lab, struct sniff *s, void *ctx);
 	void *hook_ctx;
@@ -150,7 +155,8 @@ struct raw_tcp {
 };
 uint32_t raw_tcp_build(uint8_t *frame, const struct host *to, const struct raw_tcp *t);
 
-/* A segment of the connection a - b as if from a, relative to what b expects next; sent to b. */
+/* A segment of the connection a - b as if from a, with the pattern as payload; sent to b. seq_off
+   is relative to what b expects next, or to lab->forge_seq when that is fixed. */
 void lab_forge(struct lab *lab, uint8_t flags, int64_t seq_off, int64_t ack_off, uint32_t payload);
 
 /* Decodes a frame. */

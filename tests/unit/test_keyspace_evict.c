@@ -11,7 +11,7 @@ struct log {
 	int last_db;
 };
 
-static void removed(void *ctx, uint32_t part, int db, const struct entry *e)
+static bool removed(void *ctx, uint32_t part, int db, const struct entry *e)
 {
 	struct log *log = ctx;
 	struct slice key = entry_key(e);
@@ -23,6 +23,7 @@ static void removed(void *ctx, uint32_t part, int db, const struct entry *e)
 	log->last[key.len] = 0;
 	log->last_db = db;
 	log->nr++;
+	return true;
 }
 
 static unsigned expire(

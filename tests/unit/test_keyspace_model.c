@@ -229,7 +229,7 @@ static void op_move_or_copy(struct world *w, int db, unsigned i)
 	assert_same(n, &w->dbs[to_db][to]);
 }
 
-static void removed(void *ctx, uint32_t part, int db, const struct entry *e)
+static bool removed(void *ctx, uint32_t part, int db, const struct entry *e)
 {
 	struct world *w = ctx;
 	struct model_key *m = &w->dbs[db][name_index(entry_key(e))];
@@ -237,6 +237,7 @@ static void removed(void *ctx, uint32_t part, int db, const struct entry *e)
 	assert_same(e, m);
 	assert_true(m->expire_ms < w->now_ms);
 	m->there = false;
+	return true;
 }
 
 static void op_time_passes(struct world *w)
