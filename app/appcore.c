@@ -49,7 +49,8 @@ static bool expire_work(struct app_core *ac)
 	bool more = false;
 
 	if (atomic_load_explicit(&srv->is_replica, memory_order_relaxed) ||
-		!atomic_load_explicit(&srv->active_expire, memory_order_relaxed))
+		!atomic_load_explicit(&srv->active_expire, memory_order_relaxed) ||
+		atomic_load_explicit(&srv->pause_until_ms, memory_order_relaxed) > ac->now_ms)
 		return false;
 	for (int i = 0; i < EXPIRE_PARTS; i++) {
 		uint32_t part = (uint32_t)ac->expire_part;

@@ -10,7 +10,8 @@
 
 extern const struct core_ops app_core_ops;
 
-/* Makes core number id with its application part, known to srv. Control thread, before anything runs. 0 or -errno. */
+/* Makes core number id with its application part, known to srv. Control thread, before anything
+ * runs. 0 or -errno. */
 int app_core_create(struct server *srv, unsigned id, struct core **cores, bool adaptive);
 /* Gives it its writer: once the log is there. */
 int app_core_open_log(struct app_core *ac);

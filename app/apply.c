@@ -150,7 +150,10 @@ static bool has_room(struct apply *a, size_t len)
 	if (a->replay)
 		return true;
 	rc = log_admit(a->client->ac->log, len);
-	BUG_ON(rc == -EMSGSIZE); /* bounded by apply_max() when it was received */
+	if (rc == -EMSGSIZE) { /* only a snapshot can bring it */
+		a->client->srv->repl->need_full = true;
+		a->error = "a command is larger than the log in persistent memory can take (pmem-size)";
+	}
 	return rc == 0;
 }
 
@@ -259,6 +262,8 @@ static bool step(struct apply *a, size_t end)
 		return true;
 	}
 	if (a->in_run) {
+		if (c->argc == 0) /* an empty line: it goes along with the run's bytes */
+			return true;
 		if (!arg_is(&c->argv[0], "exec")) {
 			queue_add(a, a->pos, end - a->pos);
 			return true;
@@ -296,7 +301,7 @@ bool apply_resume(struct apply *a)
 		}
 		if (!step(a, a->pos + used)) {
 			resp_parser_reset(&c->parser);
-			return false;
+			return a->error != NULL;
 		}
 		a->pos += used;
 	}
@@ -315,4 +320,9 @@ bool apply_bytes(struct apply *a, const char *data, size_t len)
 {
 	encbuf_add(&a->in, data, len);
 	return apply_resume(a);
+}
+
+size_t apply_pending(const struct apply *a)
+{
+	return a->in.len - a->start;
 }

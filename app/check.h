@@ -7,7 +7,8 @@
 
 #include "app/server.h"
 
-/* Prints the report; starts and changes nothing. 0: the node would start, 1: something named would stop it. */
+/* Prints the report; starts and changes nothing. 0: the node would start, 1: something named would
+ * stop it. */
 int check_run(struct server *srv);
 
 #endif

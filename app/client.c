@@ -2,8 +2,8 @@
  *
  * Clients: from received bytes to commands, and from replies to sendable output.
  *
- * Output is held back in the connection's obuf until the end of the burst; it becomes sendable when the log's reply mark
- * has passed the client's gate.
+ * Output is held back in the connection's obuf until the end of the burst; it becomes sendable when
+ * the log's reply mark has passed the client's gate.
  */
 #include "app/client.h"
 
@@ -28,12 +28,12 @@
 #define UNAUTH_ARGS 10
 #define UNAUTH_BULK 16384
 #define MAX_ARGS    (1024 * 1024)
-#define SWEEP_MS    100
+#define SWEEP_US    (100 * 1000)
 
 static const struct conn_ops client_conn_ops;
 static void client_publish(struct client *c);
 
-/* --- life ------------------------------------------------------------------------------------------------ */
+/* --- life --- */
 
 struct client *client_create(struct app_core *ac, struct conn *conn, uint32_t flags)
 {
@@ -200,7 +200,7 @@ void client_close(struct client *c)
 	}
 }
 
-/* --- input ------------------------------------------------------------------------------------------------- */
+/* --- input --- */
 
 static bool inbuf_append(struct inbuf *in, const char *data, size_t len)
 {
@@ -251,14 +251,21 @@ static void protocol_error(struct client *c)
 	client_close(c);
 }
 
+/* Only who waits in a command is blocked for others: CLIENT UNBLOCK ends nothing else. */
+static void publish_flags(struct client *c)
+{
+	uint32_t flags = c->block == BLOCK_WAIT ? c->flags : c->flags & ~(uint32_t)CLIENT_BLOCKED;
+
+	atomic_store_explicit(&c->pub_flags, flags, memory_order_relaxed);
+}
+
 static void block_add(struct client *c, enum client_block why, int64_t until_ms)
 {
 	c->flags |= CLIENT_BLOCKED;
 	c->block = why;
 	c->block_until_ms = until_ms;
 	atomic_store_explicit(&c->unblock, 0, memory_order_relaxed);
-	atomic_store_explicit(&c->pub_flags,
-		why == BLOCK_WAIT ? c->flags : c->flags & ~CLIENT_BLOCKED, memory_order_relaxed);
+	publish_flags(c);
 	if (!c->in_blocked) {
 		c->in_blocked = true;
 		TAILQ_INSERT_TAIL(&c->ac->blocked, c, blocked_link);
@@ -297,20 +304,25 @@ static bool run_one(struct client *c)
 	return rc != RUN_RETRY && rc != RUN_PAUSED;
 }
 
-/* Parses and runs from contiguous bytes; returns how many were consumed. */
-static size_t run_bytes(struct client *c, const char *data, size_t len)
+static struct resp_limits limits_of(const struct client *c)
 {
-	struct config *cfg = c->srv->cfg;
 	bool auth = c->flags & CLIENT_AUTHENTICATED;
-	struct resp_limits limits = {
-		.max_bulk_len =
-			atomic_load_explicit(&cfg->proto_max_bulk_len, memory_order_relaxed),
+
+	return (struct resp_limits){
+		.max_bulk_len = atomic_load_explicit(
+			&c->srv->cfg->proto_max_bulk_len, memory_order_relaxed),
 		.max_multibulk = auth ? MAX_ARGS : UNAUTH_ARGS,
 		.max_bulk_unauth = auth ? 0 : UNAUTH_BULK,
 	};
+}
+
+/* Parses and runs from contiguous bytes; returns how many were consumed. */
+static size_t run_bytes(struct client *c, const char *data, size_t len)
+{
 	size_t pos = 0;
 
-	while (pos < len && !is_stopped(c)) {
+	while (pos < len && !is_stopped(c) && !(c->flags & CLIENT_ASAP)) {
+		struct resp_limits limits = limits_of(c); /* AUTH changes them on the way */
 		size_t used = 0;
 		enum resp_status st = resp_parse(&c->parser, &limits, data + pos, len - pos, &used);
 
@@ -326,7 +338,10 @@ static size_t run_bytes(struct client *c, const char *data, size_t len)
 			break;
 		pos += used;
 	}
-	return c->flags & CLIENT_CLOSE_AFTER ? len : pos;
+	if (!(c->flags & (CLIENT_CLOSE_AFTER | CLIENT_ASAP)))
+		return pos;
+	client_close(c); /* also when nothing was replied */
+	return len;
 }
 
 void client_process(struct client *c)
@@ -337,7 +352,9 @@ void client_process(struct client *c)
 	if (in->pos < in->len && !is_stopped(c))
 		in->pos += run_bytes(c, in->buf + in->pos, in->len - in->pos);
 	inbuf_shrink(in);
-	if (c->conn && !is_stopped(c) && in->len - in->pos < RX_PAUSE_BYTES)
+	/* What is left now is one incomplete request, however long: the rest of it has to come in.
+	 */
+	if (c->conn && !is_stopped(c))
 		conn_rx_resume(c->conn);
 }
 
@@ -348,6 +365,10 @@ static void on_data(struct conn *conn, const char *data, size_t len)
 
 	if (!c || (c->flags & CLIENT_CLOSE_AFTER))
 		return;
+	if (atomic_load_explicit(&c->kill, memory_order_relaxed)) {
+		client_abort(c);
+		return;
+	}
 	c->now_ms = c->last_active_ms = c->ac->now_ms;
 	c->bytes_in += len;
 	c->ac->bytes_in += len;
@@ -386,7 +407,7 @@ static const struct conn_ops client_conn_ops = {
 	.closed = on_closed,
 };
 
-/* --- output ------------------------------------------------------------------------------------------------- */
+/* --- output --- */
 
 static bool over_output_limit(struct client *c)
 {
@@ -407,7 +428,7 @@ static bool over_output_limit(struct client *c)
 
 static void client_publish(struct client *c)
 {
-	atomic_store_explicit(&c->pub_flags, c->flags, memory_order_relaxed);
+	publish_flags(c);
 	atomic_store_explicit(&c->pub_db, c->db, memory_order_relaxed);
 	atomic_store_explicit(&c->pub_active_ms, c->last_active_ms, memory_order_relaxed);
 	atomic_store_explicit(&c->pub_qbuf, c->in.len - c->in.pos, memory_order_relaxed);
@@ -420,9 +441,13 @@ static void release(struct client *c)
 	client_publish(c);
 	if (!c->out)
 		return;
+	if (c->flags & CLIENT_ASAP) { /* a reply with a gap is never sent */
+		client_abort(c);
+		return;
+	}
 	obuf_release_all(c->out);
 	if (!(c->flags & CLIENT_CLOSE_AFTER)) {
-		if (!c->replica)
+		if (!(c->flags & CLIENT_REPLICA))
 			obuf_hold(c->out);
 		if (over_output_limit(c)) {
 			server_log(c->srv, 3,
@@ -438,23 +463,50 @@ static void release(struct client *c)
 	conn_close(c->conn);
 }
 
+/* A client that keeps writing moves its gate all the time: what it has waited for until now goes
+ * out nevertheless. */
+static void held_mark(struct client *c)
+{
+	c->held_gate = c->gate;
+	c->held_end = c->out ? obuf_end(c->out) : 0;
+}
+
 static void wait_add(struct client *c)
 {
 	if (c->in_waiters)
 		return;
 	c->in_waiters = true;
+	held_mark(c);
 	TAILQ_INSERT_TAIL(&c->ac->waiters, c, waiter_link);
 	c->ac->nr_waiting_replies++;
 }
 
+/* The log has begun anew: a gate of the former one would never be passed. */
 static void gates_forget(struct app_core *ac)
 {
+	uint64_t tail = log_tail(ac->srv->log);
 	struct client *c;
 
 	TAILQ_FOREACH(c, &ac->clients, core_link) {
-		c->gate = 0;
+		if (c->gate > tail)
+			c->gate = 0;
+		if (c->held_gate > tail)
+			c->held_gate = 0;
 		c->last_write_off = 0;
 	}
+}
+
+/* Lets out what may go. True: everything, the client waits no more. */
+static bool waiter_release(struct client *c, uint64_t mark)
+{
+	if (c->held_gate > mark && c->gate > mark)
+		return false;
+	if (c->gate <= mark || !c->out || (c->flags & CLIENT_ASAP))
+		return true;
+	obuf_release_to(c->out, c->held_end);
+	conn_push(c->conn);
+	held_mark(c);
+	return false;
 }
 
 bool client_core_burst_end(struct app_core *ac)
@@ -473,7 +525,7 @@ bool client_core_burst_end(struct app_core *ac)
 	mark = log_reply_mark(ac->srv->log);
 	for (c = TAILQ_FIRST(&ac->waiters); c; c = next) {
 		next = TAILQ_NEXT(c, waiter_link);
-		if (c->gate > mark)
+		if (!waiter_release(c, mark))
 			continue;
 		TAILQ_REMOVE(&ac->waiters, c, waiter_link);
 		c->in_waiters = false;
@@ -490,7 +542,7 @@ bool client_core_burst_end(struct app_core *ac)
 	return !TAILQ_EMPTY(&ac->waiters);
 }
 
-/* --- work between bursts --------------------------------------------------------------------------------------- */
+/* --- work between bursts --- */
 
 void client_unblock(struct client *c)
 {
@@ -521,6 +573,10 @@ static void check_blocked(struct client *c)
 
 		if (request == 2)
 			reply_err(c, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
+		else if (atomic_load_explicit(&srv->is_replica, memory_order_relaxed))
+			reply_err(c,
+				"UNBLOCKED force unblock from blocking operation, instance state changed "
+				"(master -> replica?)");
 		else if (request || (int)n >= c->wait_replicas ||
 			 (c->block_until_ms && c->now_ms >= c->block_until_ms))
 			reply_int(c, n);
@@ -558,8 +614,8 @@ bool client_core_work(struct app_core *ac)
 	struct client_list again = TAILQ_HEAD_INITIALIZER(again);
 	struct client *c, *next;
 
-	if (ac->now_ms - ac->swept_ms >= SWEEP_MS) {
-		ac->swept_ms = ac->now_ms;
+	if (ac->now_us - ac->swept_us >= SWEEP_US) { /* whatever happens to the time of day */
+		ac->swept_us = ac->now_us;
 		sweep(ac);
 	}
 	for (c = TAILQ_FIRST(&ac->blocked); c; c = next) {
@@ -584,9 +640,10 @@ void client_core_stop(struct app_core *ac)
 
 	while ((c = TAILQ_FIRST(&ac->clients)))
 		conn_detach(c->conn), on_closed(c->conn, 0);
+	conn_reap(ac->core); /* their output may refer to a snapshot */
 }
 
-/* --- from other cores --------------------------------------------------------------------------------------------- */
+/* --- from other cores --- */
 
 struct send_msg {
 	struct core_msg msg;
@@ -642,7 +699,7 @@ static void post_send(
 	msg->unblock = unblock;
 	msg->len = len;
 	memcpy(msg->data, data, len);
-	if (core_post(ac->core, &msg->msg))
+	if (unblock ? core_post(ac->core, &msg->msg) : core_post_optional(ac->core, &msg->msg))
 		free(msg); /* a monitor that cannot keep up misses lines */
 }
 

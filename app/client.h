@@ -2,9 +2,10 @@
  *
  * A client: one connection's protocol state, from its first byte to its close.
  *
- * A client belongs to the core that accepted it; only that core touches the fields, but for those under
- * "shared", which the registry's lock guards (server.h: clients_lock) or which are atomic. Clients without a
- * connection exist too: the one that replays the log at start and the one that applies a master's stream.
+ * A client belongs to the core that accepted it; only that core touches the fields, but for those
+ * under "shared", which the registry's lock guards (server.h: clients_lock) or which are atomic.
+ * Clients without a connection exist too: the one that replays the log at start and the one that
+ * applies a master's stream.
  */
 #ifndef MILLRACE_APP_CLIENT_H
 #define MILLRACE_APP_CLIENT_H
@@ -82,6 +83,8 @@ struct client {
 	uint32_t flags;
 	bool retry;    /* the command asked to be run again: cmd_retry() */
 	uint64_t gate; /* replies queued so far wait for log_reply_mark() >= gate */
+	uint64_t held_gate,
+		held_end; /* among the waiters: output before held_end waits for held_gate only */
 	struct resp_parser parser;
 	struct inbuf in;
 
@@ -122,7 +125,8 @@ struct client {
 
 TAILQ_HEAD(client_list, client);
 
-/* A client of a core; conn NULL: an internal one (not registered, replies go nowhere). NULL: no memory. */
+/* A client of a core; conn NULL: an internal one (not registered, replies go nowhere). NULL: no
+ * memory. */
 struct client *client_create(struct app_core *ac, struct conn *conn, uint32_t flags);
 void client_destroy(struct client **c); /* its connection is gone */
 /* Runs what has been received and not yet run. The owner's core. */
@@ -134,8 +138,8 @@ void client_abort(struct client *c);
 void client_close(struct client *c);
 /* Makes the owner look at c->kill. clients_lock held or the owner's core. Any core. */
 void client_kick(struct client *c);
-/* Appends bytes to the output of another core's client (MONITOR, results of the control thread), if it is still there.
- * Copies. unblock: its command ends with this. Any thread. */
+/* Appends bytes to the output of another core's client (MONITOR, results of the control thread), if
+ * it is still there. Copies. unblock: its command ends with this. Any thread. */
 void client_send(struct server *srv, uint64_t client_id, const void *data, size_t len);
 void client_send_unblock(struct server *srv, uint64_t client_id, const void *data, size_t len);
 /* Hooks of the core loop. */
@@ -152,9 +156,9 @@ static inline void client_flags_change(struct client *c, uint32_t set, uint32_t 
 	atomic_store_explicit(&c->pub_flags, c->flags, memory_order_relaxed);
 }
 
-/* CLIENT UNBLOCK: makes the owning core end the wait of a client blocked in a command (not of one held up by CLIENT
- * PAUSE) as if its time were over, or with "-UNBLOCKED client unblocked via CLIENT UNBLOCK". False: it is not blocked.
- * clients_lock is held: c stays. Any core. */
+/* CLIENT UNBLOCK: makes the owning core end the wait of a client blocked in a command (not of one
+ * held up by CLIENT PAUSE) as if its time were over, or with "-UNBLOCKED client unblocked via
+ * CLIENT UNBLOCK". False: it is not blocked. clients_lock is held: c stays. Any core. */
 bool client_unblock_request(struct client *c, bool with_error);
 
 #endif

@@ -148,7 +148,7 @@ static void run_jobs(struct control *c)
 	}
 }
 
-/* --- snapshots ------------------------------------------------------------------------------------------ */
+/* --- snapshots --- */
 
 enum save_result control_save(struct server *srv, uint64_t client_id)
 {
@@ -305,7 +305,7 @@ static void snapshot_cron(struct control *c)
 		snapshot_begin(c);
 }
 
-/* --- shutdown --------------------------------------------------------------------------------------------- */
+/* --- shutdown --- */
 
 void control_shutdown(struct server *srv, unsigned flags, uint64_t client_id)
 {
@@ -375,7 +375,7 @@ static void shutdown_cron(struct control *c)
 	c->stop = true;
 }
 
-/* --- the loop ------------------------------------------------------------------------------------------------ */
+/* --- the loop --- */
 
 static void measure_rates(struct control *c)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The flusher: group commit where the pool is an ordinary file. A thread that makes durable what the cores have
- * copied, as pmem-durability asks; on persistent memory it does not exist.
+ * The flusher: group commit where the pool is an ordinary file. A thread that makes durable what
+ * the cores have copied, as pmem-durability asks; on persistent memory it does not exist.
  */
 #ifndef MILLRACE_APP_FLUSHER_H
 #define MILLRACE_APP_FLUSHER_H

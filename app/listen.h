@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Kernel listeners: the bind addresses and the unix socket. Accepted connections go to the poll cores in turn.
+ * Kernel listeners: the bind addresses and the unix socket. Accepted connections go to the poll
+ * cores in turn.
  */
 #ifndef MILLRACE_APP_LISTEN_H
 #define MILLRACE_APP_LISTEN_H
@@ -11,8 +12,8 @@
 
 struct listeners;
 
-/* Opens all of them and adds them to the epoll instance, with their descriptors as data. 0 or -errno, with cause and
- * remedy in err. Control thread, as everything here. */
+/* Opens all of them and adds them to the epoll instance, with their descriptors as data. 0 or
+ * -errno, with cause and remedy in err. Control thread, as everything here. */
 int listeners_open(
 	struct server *srv, int epoll_fd, struct listeners **out, char *err, size_t err_len);
 void listeners_close(struct listeners **l);

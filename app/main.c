@@ -161,11 +161,13 @@ static void announce(struct server *srv)
 		server_log(srv, 2, "no configuration file: defaults and the command line are used");
 }
 
-/* The control thread reads these from a signalfd: no thread, EAL's included, may take them. */
+/* The control thread reads these from a signalfd: no thread, EAL's included, may take them. A peer
+ * that has gone is an error of the write, no signal. */
 static void signals_block(void)
 {
 	sigset_t set;
 
+	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);

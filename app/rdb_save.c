@@ -84,7 +84,7 @@ size_t rdb_save_prefix(char *buf, size_t size, int64_t ctime_s, uint64_t used_me
 	return p.len;
 }
 
-/* --- loading ------------------------------------------------------------------------------------------ */
+/* --- loading --- */
 
 void rdb_loader_init(struct rdb_loader *l, struct keyspace *ks, int64_t now_ms)
 {

@@ -13,7 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A stream of records, legal by itself: SELECTDB comes before the first entry and at each change. */
+/* A stream of records, legal by itself: SELECTDB comes before the first entry and at each change.
+ */
 struct rdb_saver {
 	struct rdb_writer writer;
 	int64_t db; /* selected; -1: none yet */

@@ -9,8 +9,8 @@
 
 #include <stddef.h>
 
-/* Fills the keyspace with the state at the end of the log. srv->pool is open, nothing runs yet; afterwards srv->log
- * works. 0, or -errno with one line in err. Control thread. */
+/* Fills the keyspace with the state at the end of the log. srv->pool is open, nothing runs yet;
+ * afterwards srv->log works. 0, or -errno with one line in err. Control thread. */
 int recovery_run(struct server *srv, char *err, size_t err_len);
 
 #endif

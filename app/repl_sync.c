@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ACK_PERIOD_MS 1000
+#define ACK_PERIOD_US (1000 * 1000)
 #define MAX_RECORD    (2ull << 30)
 
 /* A set that is being taken in. */
@@ -48,7 +48,7 @@ static void full_destroy(struct full_sync **fp)
 	*fp = NULL;
 }
 
-/* --- position and continuation --------------------------------------------------------------------------------- */
+/* --- position and continuation --- */
 
 /* No command that began as a master's is still running once every lock has been ours. */
 static void settle(struct server *srv)
@@ -71,7 +71,8 @@ static void on_position(void *ctx, char id[41], int64_t *offset)
 
 	settle(srv);
 	snap_stats_get(srv->pool, &st);
-	if (srv->repl->need_full || (log_tail(srv->log) == 0 && st.newest_bytes == 0)) {
+	/* While the control thread stores a set that a former link brought, ids and offset do not belong together. */
+	if (srv->repl->full || srv->repl->need_full || (log_tail(srv->log) == 0 && st.newest_bytes == 0)) {
 		strcpy(id, "?"); /* nothing here that could be continued */
 		*offset = -1;
 		return;
@@ -105,7 +106,7 @@ static int on_resumed(void *ctx, const char *id)
 	return 0;
 }
 
-/* --- full sync ------------------------------------------------------------------------------------------------------- */
+/* --- full sync --- */
 
 static int full_open(struct server *srv, struct full_sync *f)
 {
@@ -251,6 +252,7 @@ static void swap_in(struct server *srv, struct full_sync *f)
 	struct repl *r = srv->repl;
 	struct ks_lockset all;
 	struct psync_ids ids = {.second_repl_offset = -1};
+	int db = f->loader.stream_db > 0 ? f->loader.stream_db : 0;
 
 	memcpy(ids.replid, f->replid, 41);
 	memset(ids.replid2, '0', 40);
@@ -263,9 +265,11 @@ static void swap_in(struct server *srv, struct full_sync *f)
 	rte_spinlock_lock(&r->lock);
 	r->ids = ids;
 	rte_spinlock_unlock(&r->lock);
-	apply_reset(r->apply);
-	apply_set_db(r->apply, f->loader.stream_db > 0 ? f->loader.stream_db : 0);
-	atomic_store(&r->stream_db, apply_db(r->apply));
+	atomic_store(&r->stream_db, db);
+	if (r->apply) { /* NULL: we are to be a master meanwhile */
+		apply_reset(r->apply);
+		apply_set_db(r->apply, db);
+	}
 	atomic_fetch_add(&r->log_epoch, 1);
 	r->ack_due_off = UINT64_MAX;
 	r->apply_stuck = false;
@@ -284,7 +288,8 @@ static void publish_done(struct server *srv, struct control_job *job)
 	free(job);
 	r->full = NULL;
 	if (rc == 0) {
-		/* The pool already holds the new set, so memory follows even if the link is gone. */
+		/* The pool already holds the new set, so memory follows even if the link is gone.
+		 */
 		swap_in(srv, f);
 		server_log(srv, 2, "repl: full sync done id=%s off=%llu keys=%llu", f->replid,
 			(unsigned long long)f->off, (unsigned long long)f->loader.nr_keys);
@@ -340,7 +345,18 @@ static void on_full_end(void *ctx)
 	control_post(srv, &j->job);
 }
 
-/* --- the stream ---------------------------------------------------------------------------------------------------------- */
+/* --- the stream --- */
+
+static void stream_check(struct server *srv)
+{
+	struct repl *r = srv->repl;
+
+	if (!apply_error(r->apply))
+		return;
+	server_log(srv, 3, "repl: the master's stream cannot be followed: %s",
+		apply_error(r->apply));
+	link_drop(r->link, "protocol error");
+}
 
 static void on_stream(void *ctx, const char *data, size_t len)
 {
@@ -351,11 +367,7 @@ static void on_stream(void *ctx, const char *data, size_t len)
 		r->apply_stuck = true;
 		link_pause(r->link);
 	}
-	if (apply_error(r->apply)) {
-		server_log(
-			srv, 3, "repl: the master's stream is broken: %s", apply_error(r->apply));
-		link_drop(r->link, "protocol error");
-	}
+	stream_check(srv);
 }
 
 static void on_state(void *ctx, bool up)
@@ -367,7 +379,7 @@ static void on_state(void *ctx, bool up)
 		server_log(
 			srv, 2, "repl: link up off=%llu", (unsigned long long)log_tail(srv->log));
 	if (up)
-		srv->repl->ack_ms = 0; /* tell at once where we are */
+		srv->repl->ack_us = 0; /* tell at once where we are */
 	else
 		apply_reset(srv->repl->apply);
 }
@@ -440,7 +452,8 @@ void repl_sync_detach(struct server *srv)
 
 void repl_sync_work(struct app_core *ac)
 {
-	struct repl *r = ac->srv->repl;
+	struct server *srv = ac->srv;
+	struct repl *r = srv->repl;
 	uint64_t done;
 	int64_t total;
 
@@ -449,9 +462,8 @@ void repl_sync_work(struct app_core *ac)
 	if (r->apply_stuck && apply_resume(r->apply)) {
 		r->apply_stuck = false;
 		link_resume(r->link);
+		stream_check(srv);
 	}
-	if (!r->link)
-		return;
 	link_tick(r->link, ac->now_ms);
 	atomic_store_explicit(&r->link_state, link_state(r->link), memory_order_relaxed);
 	atomic_store_explicit(&r->link_io_ms, link_last_io_ms(r->link), memory_order_relaxed);
@@ -473,10 +485,10 @@ void repl_sync_burst_end(struct app_core *ac)
 		return;
 	durable = log_watermark(ac->srv->log);
 	asked = r->ack_due_off != UINT64_MAX && durable >= r->ack_due_off;
-	if (!asked && ac->now_ms - r->ack_ms < ACK_PERIOD_MS)
+	if (!asked && ac->now_us - r->ack_us < ACK_PERIOD_US)
 		return;
 	if (asked)
 		r->ack_due_off = UINT64_MAX;
-	r->ack_ms = ac->now_ms;
+	r->ack_us = ac->now_us;
 	link_ack(r->link, durable);
 }

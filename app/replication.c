@@ -21,6 +21,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#define GOOD_EVERY_US (100 * 1000)
+
 void repl_random_id(char id[41])
 {
 	static const char hex[] = "0123456789abcdef";
@@ -96,7 +98,7 @@ int repl_start(struct server *srv)
 	return repl_sync_attach(srv);
 }
 
-/* --- change of ids, through the control thread ------------------------------------------------------------ */
+/* --- change of ids, through the control thread --- */
 
 struct ids_job {
 	struct control_job job;
@@ -162,7 +164,7 @@ void repl_change_id(struct server *srv)
 	repl_ids_change(srv, &ids, NULL, 0);
 }
 
-/* --- our replicas --------------------------------------------------------------------------------------------- */
+/* --- our replicas --- */
 
 void repl_replica_add(struct client *c)
 {
@@ -334,12 +336,12 @@ static void ping(struct app_core *ac)
 {
 	static const char text[] = "*1\r\n$4\r\nping\r\n";
 	struct repl *r = ac->srv->repl;
-	int64_t period = 1000ll * atomic_load_explicit(
-					  &ac->srv->cfg->repl_ping_period_s, memory_order_relaxed);
+	uint64_t period = 1000000ull * (unsigned)atomic_load_explicit(&ac->srv->cfg->repl_ping_period_s,
+					       memory_order_relaxed);
 
-	if (ac->now_ms - r->ping_ms < period)
+	if (ac->now_us - r->ping_us < period)
 		return;
-	r->ping_ms = ac->now_ms;
+	r->ping_us = ac->now_us;
 	if (r->nr_replicas && log_admit(ac->log, sizeof(text)) == 0)
 		log_append(ac->log, text, sizeof(text) - 1);
 }
@@ -369,8 +371,8 @@ void repl_core_work(struct app_core *ac)
 		repl_sync_work(ac);
 	else
 		ping(ac);
-	if (ac->now_ms / 100 != r->good_ms / 100) {
-		r->good_ms = ac->now_ms;
+	if (ac->now_us - r->good_us >= GOOD_EVERY_US) {
+		r->good_us = ac->now_us;
 		count_good(ac);
 	}
 }
@@ -445,7 +447,7 @@ void repl_post_request_acks(struct server *srv)
 		free(msg);
 }
 
-/* --- INFO ------------------------------------------------------------------------------------------------------ */
+/* --- INFO --- */
 
 static void info_master_link(struct server *srv, struct textbuf *tb, int64_t now_ms)
 {

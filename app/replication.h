@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Replication as the node sees it: role, ids and offsets, our replicas, the link to our master, and the commands.
+ * Replication as the node sees it: role, ids and offsets, our replicas, the link to our master, and
+ * the commands.
  *
- * Master role: replicas live on the cores of their connections; a list of them all is kept under repl->lock for INFO,
- * ROLE and WAIT. Replica role: the link, the applying client and a set that is being loaded live on core 0, as does the
- * cut of a snapshot, so the database that the stream has selected always fits the offset.
+ * Master role: replicas live on the cores of their connections; a list of them all is kept under
+ * repl->lock for INFO, ROLE and WAIT. Replica role: the link, the applying client and a set that is
+ * being loaded live on core 0, as does the cut of a snapshot, so the database that the stream has
+ * selected always fits the offset.
  *
- * The id rules: ids change only through the control thread, which makes them durable in the pool before any byte of the
- * new history is written. The offset is the log's tail.
+ * The id rules: ids change only through the control thread, which makes them durable in the pool
+ * before any byte of the new history is written. The offset is the log's tail.
  */
 #ifndef MILLRACE_APP_REPLICATION_H
 #define MILLRACE_APP_REPLICATION_H
@@ -37,7 +39,7 @@ struct repl {
 	struct link *link; /* NULL: we are a master */
 	struct apply *apply;
 	struct full_sync *full; /* repl_sync.c: a set that is being taken in */
-	int64_t ack_ms, ping_ms, good_ms;
+	uint64_t ack_us, ping_us, good_us; /* monotonic */
 	bool need_full;       /* what is here belongs to no history: ask for a full sync */
 	bool apply_stuck;     /* the stream waits for room or a partition */
 	uint64_t ack_due_off; /* GETACK: answer when this is durable; UINT64_MAX: none */
@@ -86,7 +88,8 @@ bool repl_enough_replicas(struct server *srv); /* min-replicas-to-write */
 bool repl_link_up(const struct server *srv);
 /* Replicas whose durable offset has reached off. */
 unsigned repl_count_acked(struct server *srv, uint64_t off);
-/* Asks all replicas to acknowledge: REPLCONF GETACK * into the log. Any poll core, no partition locked. */
+/* Asks all replicas to acknowledge: REPLCONF GETACK * into the log. Any poll core, no partition
+ * locked. */
 void repl_request_acks(struct app_core *ac);
 /* The same from another thread, and: every online replica has acknowledged the tail. */
 void repl_post_request_acks(struct server *srv);

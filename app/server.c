@@ -53,8 +53,8 @@ void server_reset_stats(struct server *srv)
 	for (unsigned i = 0; i < srv->nr_cores; i++) {
 		struct app_core *ac = srv->cores[i];
 
-		memset(ac->stats, 0,
-			sizeof(ac->stats)); /* a count under way may survive; it is only statistics */
+		memset(ac->stats, 0, sizeof(ac->stats)); /* a count under way may survive; it is
+							    only statistics */
 		ac->nr_commands = ac->keyspace_hits = ac->keyspace_misses = 0;
 		ac->expired_keys = ac->evicted_keys = 0;
 		ac->bytes_in = ac->bytes_out = ac->total_connections = ac->rejected_connections = 0;

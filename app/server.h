@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The server: what all cores share. Set up by main.c before the cores start, torn down after they stopped.
+ * The server: what all cores share. Set up by main.c before the cores start, torn down after they
+ * stopped.
  *
- * Beside each field stands who writes it. Counters have one writer a core (struct app_core) and are summed by
- * readers; configuration values are read relaxed on every core and written under config_lock.
+ * Beside each field stands who writes it. Counters have one writer a core (struct app_core) and are
+ * summed by readers; configuration values are read relaxed on every core and written under
+ * config_lock.
  */
 #ifndef MILLRACE_APP_SERVER_H
 #define MILLRACE_APP_SERVER_H
@@ -52,7 +54,7 @@ struct app_core {
 	size_t admitted;          /* bytes of log admitted for it */
 	bool local;               /* it was let in on a replica: what it writes stays here */
 	unsigned log_epoch;       /* repl->log_epoch seen last */
-	int64_t swept_ms;
+	uint64_t swept_us;
 	struct replica_list replicas; /* of ours, on this core */
 	int64_t replicas_ms;
 	uint64_t expire_part; /* next partition for active expiry */
@@ -110,10 +112,10 @@ struct server {
 	/* state */
 	atomic_bool loading; /* recovery or a full sync is filling the keyspace */
 	atomic_bool shutting_down;
-	atomic_bool active_expire; /* DEBUG SET-ACTIVE-EXPIRE */
-	atomic_bool
-		snapshot_failed; /* the last snapshot did not finish: MISCONF, unless stop-writes-on-bgsave-error no */
-	atomic_bool is_replica; /* role, for the dispatcher */
+	atomic_bool active_expire;   /* DEBUG SET-ACTIVE-EXPIRE */
+	atomic_bool snapshot_failed; /* the last snapshot did not finish: MISCONF, unless
+					stop-writes-on-bgsave-error no */
+	atomic_bool is_replica;      /* role, for the dispatcher */
 
 	/* persistence statistics, written by the control thread */
 	atomic_llong last_save_s, last_save_try_s, save_started_s, last_save_took_s;

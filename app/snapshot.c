@@ -116,7 +116,8 @@ static int open_streams(struct snapshotter *s)
 	return 0;
 }
 
-/* Core 0. The partitions stay locked for the time it takes to read the tail and advance the epoch. */
+/* Core 0. The partitions stay locked for the time it takes to read the tail and advance the epoch.
+ */
 static void take_cut(struct snapshotter *s)
 {
 	struct server *srv = s->srv;

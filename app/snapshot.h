@@ -2,12 +2,13 @@
  *
  * Snapshots without fork: who takes the cut, who walks, who stores.
  *
- *	IDLE --control: wanted--> CUT --core 0: all partitions locked, S = tail--> WALK --all partitions saved-->
- *	CLOSE --each core closes its stream--> SEAL --control: seal, publish--> IDLE
+ *	IDLE --control: wanted--> CUT --core 0: all partitions locked, S = tail--> WALK --all
+ *partitions saved--> CLOSE --each core closes its stream--> SEAL --control: seal, publish--> IDLE
  *
- * WALK: each core takes partitions from a shared counter and saves them in slices between bursts; a write to an entry that is
- * not saved yet saves it first, into the stream of the writing core (app/keyspace/keyspace.h). FLUSHALL and its like give
- * the snapshot up (all partitions are locked then), and the control thread starts another.
+ * WALK: each core takes partitions from a shared counter and saves them in slices between bursts; a
+ *write to an entry that is not saved yet saves it first, into the stream of the writing core
+ *(app/keyspace/keyspace.h). FLUSHALL and its like give the snapshot up (all partitions are locked
+ *then), and the control thread starts another.
  */
 #ifndef MILLRACE_APP_SNAPSHOT_H
 #define MILLRACE_APP_SNAPSHOT_H
@@ -22,11 +23,13 @@ int snapshot_create(struct server *srv);
 void snapshot_destroy(struct server *srv);
 /* Control thread: begins one unless one is under way. True: begun. */
 bool snapshot_start(struct server *srv);
-/* Control thread, each tick: seals and publishes when the cores are done. True when one has just ended; *ok tells how. */
+/* Control thread, each tick: seals and publishes when the cores are done. True when one has just
+ * ended; *ok tells how. */
 bool snapshot_control(struct server *srv, bool *ok);
 /* Poll core, each loop. True: there is more to do. */
 bool snapshot_core_work(struct app_core *ac);
-/* Every partition is locked by the caller, who is about to remove or exchange what is to be saved. */
+/* Every partition is locked by the caller, who is about to remove or exchange what is to be saved.
+ */
 void snapshot_abort_for_flush(struct server *srv);
 bool snapshot_active(const struct server *srv);
 /* Share of the partitions saved, 0..1. */

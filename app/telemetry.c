@@ -16,7 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* DPDK's callbacks have no context argument. Set while the node serves; read by DPDK's telemetry thread. */
+/* DPDK's callbacks have no context argument. Set while the node serves; read by DPDK's telemetry
+ * thread. */
 static _Atomic(struct server *) telemetry_server;
 
 static void add(struct rte_tel_data *d, const char *name, uint64_t value)

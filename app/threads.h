@@ -11,7 +11,8 @@
 
 #define THREADS_MAX_CPUS 1024
 
-/* Makes the cores that poll-cores asks for (one, not pinned, when it is empty). 0 or -errno with a message. */
+/* Makes the cores that poll-cores asks for (one, not pinned, when it is empty). 0 or -errno with a
+ * message. */
 int threads_create_cores(struct server *srv, char *err, size_t err_len);
 int threads_start(struct server *srv, char *err, size_t err_len);
 /* Ends the loops and the connections of all cores. Safe when nothing runs. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The clock: the only place that reads one. A poll core reads it once per loop and hands the time down.
+ * The clock: the only place that reads one. A poll core reads it once per loop and hands the time
+ * down.
  */
 #ifndef MILLRACE_DATAPLANE_CLOCK_H
 #define MILLRACE_DATAPLANE_CLOCK_H

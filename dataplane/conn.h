@@ -2,9 +2,9 @@
  *
  * Connections: one interface over the user-space TCP and kernel sockets.
  *
- * A connection belongs to one core for life; only that core calls anything here. The user supplies conn_ops and
- * gets closed() exactly once, after which the connection is gone. From any upcall any conn_ call on the same
- * connection is allowed.
+ * A connection belongs to one core for life; only that core calls anything here. The user supplies
+ * conn_ops and gets closed() exactly once, after which the connection is gone. From any upcall any
+ * conn_ call on the same connection is allowed.
  */
 #ifndef MILLRACE_DATAPLANE_CONN_H
 #define MILLRACE_DATAPLANE_CONN_H
@@ -57,7 +57,8 @@ struct obuf *conn_obuf(struct conn *conn);
 void conn_push(struct conn *conn);
 /* Closes once the output has drained, or given up. Its user hears closed() later. */
 void conn_close(struct conn *conn);
-/* Ends it at once, dropping output. Its user hears closed() at the end of the loop, never inside a call. */
+/* Ends it at once, dropping output. Its user hears closed() at the end of the loop, never inside a
+ * call. */
 void conn_abort(struct conn *conn);
 /* No upcall follows any more; the connection ends at once. */
 void conn_detach(struct conn *conn);
@@ -72,8 +73,8 @@ bool conn_is_local(const struct conn *conn);
 
 /* Takes over an accepted, non-blocking kernel socket. NULL: no memory (the caller keeps fd). */
 struct conn *conn_sock_open(struct core *core, int fd, const struct conn_ops *ops, void *user);
-/* Connects to an address, over the NIC that reaches it, otherwise through the kernel. -errno when it fails at
- * once; else connected() or closed() follows. */
+/* Connects to an address, over the NIC that reaches it, otherwise through the kernel. -errno when
+ * it fails at once; else connected() or closed() follows. */
 int conn_connect(struct core *core, const struct sockaddr *sa, unsigned sa_len,
 	const struct conn_ops *ops, void *user, struct conn **out);
 

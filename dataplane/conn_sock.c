@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Connections over kernel sockets: the way in for local tools, and out to peers that no NIC reaches.
+ * Connections over kernel sockets: the way in for local tools, and out to peers that no NIC
+ * reaches.
  */
 #include "dataplane/conn.h"
 
@@ -169,6 +170,11 @@ static void sock_read(struct conn *conn)
 	}
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
+	if (n == 0 && obuf_len(&conn->sock_out) > 0) {
+		conn_sock_rx(conn, true); /* it has said its last, and gets what it asked for */
+		conn_close(conn);
+		return;
+	}
 	conn_sock_end(conn, n < 0 ? errno : 0);
 }
 

@@ -17,7 +17,8 @@
 
 /* With a NIC, kernel sockets are looked at this often while packets keep coming. */
 #define SOCK_POLL_EVERY_US 50
-/* Adaptive: spin this long without work before the first sleep, then sleep in steps up to the longest. */
+/* Adaptive: spin this long without work before the first sleep, then sleep in steps up to the
+ * longest. */
 #define IDLE_SPIN_US  40
 #define IDLE_SLEEP_US 50
 #define IDLE_LONG_US  (2 * 1000)
@@ -96,6 +97,7 @@ void core_destroy(struct core **corep)
 		close(core->wake_fd);
 	if (core->epoll_fd >= 0)
 		close(core->epoll_fd);
+	conn_reap(core);
 	obuf_pool_fini(&core->obufs);
 	free(core->inbox);
 	free(core->scratch);
@@ -120,6 +122,11 @@ int core_post(struct core *core, struct core_msg *msg)
 	return 0;
 }
 
+int core_post_optional(struct core *core, struct core_msg *msg)
+{
+	return rte_ring_count(core->inbox) < CORE_INBOX / 2 ? core_post(core, msg) : -EAGAIN;
+}
+
 void core_kick(struct core *core)
 {
 	atomic_thread_fence(memory_order_seq_cst); /* pairs with core_sleep() */
@@ -133,18 +140,27 @@ void core_stop(struct core *core)
 	core_wake(core);
 }
 
+/* All that are there now; those that they bring along wait for the next turn. */
 static unsigned inbox_drain(struct core *core)
 {
 	void *msgs[INBOX_BURST];
-	unsigned n = rte_ring_sc_dequeue_burst(core->inbox, msgs, INBOX_BURST, NULL);
+	unsigned left = rte_ring_count(core->inbox), done = 0, n;
 
-	for (unsigned i = 0; i < n; i++) {
-		struct core_msg *msg = msgs[i];
+	while (left > 0) {
+		n = left < INBOX_BURST ? left : INBOX_BURST;
+		n = rte_ring_sc_dequeue_burst(core->inbox, msgs, n, NULL);
+		if (n == 0) /* a sender is still writing the next one */
+			break;
+		for (unsigned i = 0; i < n; i++) {
+			struct core_msg *msg = msgs[i];
 
-		msg->fn(core, msg);
+			msg->fn(core, msg);
+		}
+		left -= n;
+		done += n;
 	}
-	core->ctr.msgs += n;
-	return n;
+	core->ctr.msgs += done;
+	return done;
 }
 
 unsigned core_poll(struct core *core)
@@ -216,5 +232,6 @@ int core_run(struct core *core)
 		}
 		last = now;
 	}
+	core_poll(core); /* what came in while it slept has run: it is made durable and answered */
 	return 0;
 }

@@ -9,8 +9,8 @@
  *	   |   ops->burst_end(): the burst's writes made durable once, replies released
  *	   +-- TCP timers and output -> NIC send
  *
- * Only the core's own thread touches the struct, but for what is marked shared. Messages are the way in for
- * everybody else.
+ * Only the core's own thread touches the struct, but for what is marked shared. Messages are the
+ *way in for everybody else.
  */
 #ifndef MILLRACE_DATAPLANE_CORE_H
 #define MILLRACE_DATAPLANE_CORE_H
@@ -106,8 +106,12 @@ void core_destroy(struct core **core); /* after its loop has ended */
 /* The loop: runs until core_stop(). */
 int core_run(struct core *core);
 void core_stop(struct core *core); /* any thread */
-/* Hands a message to a core. -EAGAIN: its inbox is full, the caller keeps the message. Any thread. */
+/* Hands a message to a core. -EAGAIN: its inbox is full, the caller keeps the message. Any thread.
+ */
 int core_post(struct core *core, struct core_msg *msg);
+/* The same for what may be lost: -EAGAIN already when the inbox is half full, so that it never
+ * crowds out the rest. */
+int core_post_optional(struct core *core, struct core_msg *msg);
 /* Wakes a core that sleeps because work lies in a ring that it polls. Any thread. */
 void core_kick(struct core *core);
 /* One turn of the loop, for tests. Returns how much was done. */

@@ -2,10 +2,10 @@
  *
  * NIC ports: DPDK devices, their queues, and how frames find the core that owns their flow.
  *
- * A port has a queue pair a core where the device offers that many, with RSS; where it has one queue, the first core
- * polls it and sends for all (a driver's two directions share state: two threads on one queue
- * pair lose frames on net_af_xdp). A software hash of the flow names the core that owns it: a
- * core that receives a frame of another's flow hands it over through a ring.
+ * A port has a queue pair a core where the device offers that many, with RSS; where it has one
+ * queue, the first core polls it and sends for all (a driver's two directions share state: two
+ * threads on one queue pair lose frames on net_af_xdp). A software hash of the flow names the core
+ * that owns it: a core that receives a frame of another's flow hands it over through a ring.
  */
 #ifndef MILLRACE_DATAPLANE_NIC_H
 #define MILLRACE_DATAPLANE_NIC_H
@@ -29,8 +29,8 @@ struct nic_eal_cfg {
 	bool verbose;
 };
 
-/* Starts DPDK's environment. Control thread, once, before any port. 0 or -errno with cause and remedy in err. The
- * calling thread's CPU affinity is as before. */
+/* Starts DPDK's environment. Control thread, once, before any port. 0 or -errno with cause and
+ * remedy in err. The calling thread's CPU affinity is as before. */
 int nic_eal_init(const struct nic_eal_cfg *cfg, bool *huge_used, char *err, size_t err_len);
 void nic_eal_fini(void);
 /* The calling thread becomes known to DPDK (per-thread caches). Each poll thread, once. */
@@ -50,7 +50,8 @@ struct nic_cfg {
 /* Opens a port for nr_cores cores. *out is owned. 0 or -errno with a message. Control thread. */
 int nic_open(
 	const struct nic_cfg *cfg, unsigned nr_cores, struct nic **out, char *err, size_t err_len);
-/* Gives the core its queues and its TCP/IP stack on the port. Control thread, before the core's loop. */
+/* Gives the core its queues and its TCP/IP stack on the port. Control thread, before the core's
+ * loop. */
 int nic_attach(struct nic *nic, struct core *core, char *err, size_t err_len);
 /* Brings the link up and announces the address. After all cores are attached. */
 int nic_start(struct nic *nic, char *err, size_t err_len);

@@ -93,7 +93,7 @@ static void pool_free(struct pkt_pool *pool, struct pkt *p)
 
 static const struct pkt_pool_ops pool_ops = {.alloc = pool_alloc, .free = pool_free};
 
-/* --- set-up -------------------------------------------------------------------------------------- */
+/* --- set-up --- */
 
 static int port_find(struct nic *nic, char *err, size_t err_len)
 {
@@ -351,7 +351,7 @@ void nic_describe(const struct nic *nic, char *buf, size_t size)
 		(ip >> 16) & 255, (ip >> 8) & 255, ip & 255, nic->cfg.prefix, nic->mtu);
 }
 
-/* --- receive ------------------------------------------------------------------------------------------ */
+/* --- receive --- */
 
 static inline struct pkt *rx_pkt(struct rte_mbuf *m)
 {
@@ -438,7 +438,7 @@ unsigned nic_rx(struct core *core)
 	return done;
 }
 
-/* --- send ---------------------------------------------------------------------------------------------- */
+/* --- send --- */
 
 static uint16_t device_tx(struct nic_queue *q, struct rte_mbuf **ms, uint16_t n)
 {
@@ -540,7 +540,7 @@ unsigned nic_tx(struct core *core)
 	return done;
 }
 
-/* --- between the cores ------------------------------------------------------------------------------------ */
+/* --- between the cores --- */
 
 struct arp_msg {
 	struct core_msg msg;

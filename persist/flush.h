@@ -9,8 +9,8 @@
  * or may not be on the medium, whatever happened to the words around it.
  *
  * Variants: flush_pmem.c (libpmem: non-temporal stores, sfence), flush_msync.c (ordinary file
- * mapping), flush_memory.c (memory that need not survive), flush_record.c (keeps every store, so that tests can rebuild each image that a power
- * cut could leave).
+ * mapping), flush_memory.c (memory that need not survive), flush_record.c (keeps every store, so
+ * that tests can rebuild each image that a power cut could leave).
  */
 #ifndef MILLRACE_PERSIST_FLUSH_H
 #define MILLRACE_PERSIST_FLUSH_H
@@ -21,7 +21,8 @@
 struct flush_ops {
 	const char *name;
 
-	/* True: fence() alone makes nothing durable, so durability is bought by sync() in groups. */
+	/* True: fence() alone makes nothing durable, so durability is bought by sync() in groups.
+	 */
 	bool grouped;
 
 	/* Copies into pool memory. Source and destination do not overlap. Any thread. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Flush variants for memory that is not meant to survive: private views of a pool, tests. Any thread.
+ * Flush variants for memory that is not meant to survive: private views of a pool, tests. Any
+ * thread.
  */
 #include "persist/flush.h"
 

@@ -3,11 +3,11 @@
  * Flush variant for crash tests: keeps every store that is not durable yet, and rebuilds the images
  * that a power cut could leave.
  *
- * Memory (what programs see) and media (what survives) are two arrays. A copy changes memory at once
- * and is kept as stores to aligned 8-byte words. A fence (not grouped) moves to media the stores of the
- * core that fences; a sync (grouped) moves those in its range. An image is the media plus any
- * subset of the kept stores, in the order they were made. That is at least what hardware can leave:
- * lines may be evicted, pages written back, at any moment.
+ * Memory (what programs see) and media (what survives) are two arrays. A copy changes memory at
+ * once and is kept as stores to aligned 8-byte words. A fence (not grouped) moves to media the
+ * stores of the core that fences; a sync (grouped) moves those in its range. An image is the media
+ * plus any subset of the kept stores, in the order they were made. That is at least what hardware
+ * can leave: lines may be evicted, pages written back, at any moment.
  *
  * For one thread; the "core" that acts is told with flush_record_core_set().
  */

@@ -120,8 +120,9 @@ size_t log_append_max(const struct log *log);
 
 /*
  * The contiguous bytes at @off, up to the watermark or the ring's end: *@ptr, *@len (0 at the
- * watermark). Returns 0, or -ERANGE when @off is no longer held or lies past the watermark. The bytes
- * stay what they are while log_start() <= @off: who uses them in place checks that afterwards.
+ * watermark). Returns 0, or -ERANGE when @off is no longer held or lies past the watermark. The
+ * bytes stay what they are while log_start() <= @off: who uses them in place checks that
+ * afterwards.
  */
 int log_read(const struct log *log, uint64_t off, const void **ptr, size_t *len);
 

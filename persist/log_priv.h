@@ -26,8 +26,8 @@
 #define LOG_AHEAD_PART 16 /* the ceiling is kept this part of the ring above the hint */
 
 /*
- * An append is at most LOG_APPEND_RUNS longest runs, so it closes at most LOG_APPEND_SLOTS runs: the
- * one before it, its own, and one cut short at each end.
+ * An append is at most LOG_APPEND_RUNS longest runs, so it closes at most LOG_APPEND_SLOTS runs:
+ * the one before it, its own, and one cut short at each end.
  */
 #define LOG_APPEND_RUNS  8
 #define LOG_APPEND_SLOTS (LOG_APPEND_RUNS + 3)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The log's space: credit below the ceiling, hint cells that raise it, commit slots that a hint sets
- * free. The rules and why they hold: "persist/pool_format.h".
+ * The log's space: credit below the ceiling, hint cells that raise it, commit slots that a hint
+ * sets free. The rules and why they hold: "persist/pool_format.h".
  *
  * Who may write a hint cell: on persistent memory whichever writer needs it (a cell costs one
  * fence); on a grouped medium only log_flush(), because it takes a sync, so writers ask for it with

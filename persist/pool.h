@@ -103,9 +103,9 @@ int pool_open(const char *path, uint64_t size, const struct pool_cfg *cfg, struc
 int pool_view(const char *path, struct pool **pool, char *err, size_t err_len);
 
 /*
- * The same as pool_open() over memory that the caller has mapped and owns, through the caller's flush variant: no
- * file, no lock. For tests and tools. pool_image_format() writes an empty pool (any size that
- * the shape fits in); pool_image_open() opens one. Errors as pool_open().
+ * The same as pool_open() over memory that the caller has mapped and owns, through the caller's
+ * flush variant: no file, no lock. For tests and tools. pool_image_format() writes an empty pool
+ * (any size that the shape fits in); pool_image_open() opens one. Errors as pool_open().
  */
 int pool_image_format(const struct flush *flush, void *mem, uint64_t size,
 	const struct pool_cfg *cfg, char *err, size_t err_len);
@@ -124,8 +124,8 @@ void pool_repl_get(const struct pool *pool, struct pool_repl *repl);
 
 /*
  * Replaces the identity, durably on return (atomically: a crash leaves the old or the new).
- * Clears replid_suspect (see "persist/recover.h"). After recover_open(). Returns 0, or -EINVAL for ids that are not 40
- * hexadecimal digits. Aborts if the medium fails.
+ * Clears replid_suspect (see "persist/recover.h"). After recover_open(). Returns 0, or -EINVAL for
+ * ids that are not 40 hexadecimal digits. Aborts if the medium fails.
  */
 int pool_repl_set(struct pool *pool, const struct pool_repl *repl);
 

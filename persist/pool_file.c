@@ -158,8 +158,8 @@ err_unlink:
 }
 
 /*
- * Locks an existing file (@lock: LOCK_EX or LOCK_SH) and checks all that can be checked before mapping
- * it. @size 0: any.
+ * Locks an existing file (@lock: LOCK_EX or LOCK_SH) and checks all that can be checked before
+ * mapping it. @size 0: any.
  */
 static int file_check(int fd, const char *path, uint64_t size, int lock, struct pool_sb *sb,
 	char *err, size_t err_len)

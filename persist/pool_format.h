@@ -33,8 +33,8 @@
  *   300 212  zero
  * An update writes the copy that is not the newest good one, makes it durable, and then the same
  * to the other. So at rest both are good and equal, and at any moment at least one is good. Of two
- * good copies the higher generation holds. A crash leaves the state before or after, never a mixture.
- * A version of the format that this one cannot read writes both copies.
+ * good copies the higher generation holds. A crash leaves the state before or after, never a
+ * mixture. A version of the format that this one cannot read writes both copies.
  *
  * Hint cell
  *     0   4  magic "hint"      4   4  incarnation       8   8  sequence
@@ -43,13 +43,12 @@
  * Written alternately; of the cells whose incarnation is the superblock's the higher sequence
  * holds. A torn cell leaves the other, on which alone everything done so far relies:
  * a hint lets commit slots be overwritten, a ceiling lets ring bytes be overwritten, both only
- * after the cell is durable. hint <= ceiling; ceiling <= S + ring_size; ceiling <= hint + ring_size -
- * run_max where run_max = ring_size / 16 (at most 1 GiB) bounds a run.
- *   What recovery needs of the ring is safe from overwriting: with T the highest reservation,
- *   T <= ceiling. Bytes below T - ring_size may be overwritten. They lie below S, so are not replayed;
- *   and below hint - run_max, so belong to no run that ends above hint, so to none that is checked.
- *   What else of the backlog may be torn is known: after a crash, log_start is at least ceiling -
- *   ring_size.
+ * after the cell is durable. hint <= ceiling; ceiling <= S + ring_size; ceiling <= hint + ring_size
+ * - run_max where run_max = ring_size / 16 (at most 1 GiB) bounds a run. What recovery needs of the
+ * ring is safe from overwriting: with T the highest reservation, T <= ceiling. Bytes below T -
+ * ring_size may be overwritten. They lie below S, so are not replayed; and below hint - run_max, so
+ * belong to no run that ends above hint, so to none that is checked. What else of the backlog may
+ * be torn is known: after a crash, log_start is at least ceiling - ring_size.
  *
  * Commit record: "the run [off, off + len) was copied and its bytes have this checksum"
  *     0   8  off               8   4  len, 1..run_max   12   4  incarnation

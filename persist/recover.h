@@ -8,14 +8,14 @@
  * checksum, p becomes off + len, else stop. Each byte of an incarnation is reserved once, so at
  * most one true record covers p, and one that does not match ends the search.
  *   Nothing acknowledged is lost: W never passed a run whose data and record were not durable, and
- *   neither is overwritten while it ends above a durable hint. So the walk crosses every run up to W.
- *   What lies past W and is found whole is kept: it was executed, and nobody was told otherwise.
+ *   neither is overwritten while it ends above a durable hint. So the walk crosses every run up to
+ * W. What lies past W and is found whole is kept: it was executed, and nobody was told otherwise.
  *
  * Stale records. The walk may stop short of records that are durable further on (their
  * predecessor was torn). If they could match later, after a second crash, at the same offsets, they
- * would bring back a discarded tail. So before the first new write one superblock update sets hint =
- * end AND an incarnation above any that is written anywhere in the pool, atomically: before it, the
- * discarded records are still unreachable behind the same gap (nothing has been written since);
+ * would bring back a discarded tail. So before the first new write one superblock update sets hint
+ * = end AND an incarnation above any that is written anywhere in the pool, atomically: before it,
+ * the discarded records are still unreachable behind the same gap (nothing has been written since);
  * after it, they carry an old incarnation and are never looked at again.
  *   Bytes that are only in caches (the process was killed, the machine runs on) are made durable
  * before the superblock claims them; so are the superblock copies themselves before one is updated.
@@ -48,8 +48,8 @@ struct recover_result {
 
 	/*
 	 * The last user could not promise that all it sent to replicas survives a reboot
-	 * (durability `no` on a file, or a forced medium), and there was one. A new replication id is
-	 * needed; set again at each open until pool_repl_set().
+	 * (durability `no` on a file, or a forced medium), and there was one. A new replication id
+	 * is needed; set again at each open until pool_repl_set().
 	 */
 	bool replid_suspect;
 };

@@ -10,9 +10,9 @@
  * the CRC64 of everything before it. The CRC of the whole is combined from the extents'.
  *
  * Crash: extents are written only while free, that is, while neither the newest manifest nor a
- * pinned snapshot names them. Manifest and data are durable before the superblock names the manifest,
- * and the superblock switches atomically. So after any crash the newest snapshot is whole, and is
- * either the one before or the one after.
+ * pinned snapshot names them. Manifest and data are durable before the superblock names the
+ * manifest, and the superblock switches atomically. So after any crash the newest snapshot is
+ * whole, and is either the one before or the one after.
  *
  * Threads: begin, publish, abort: control thread. seal: one thread that may block, after all
  * streams are done. A stream: one thread, usually a poll core. Readers and pins: any thread.
@@ -59,8 +59,8 @@ int snap_stream_done(struct snap_stream *stream);
 
 /*
  * The slow part of publishing: adds @prefix in front and the trailer at the end (none of it if
- * @foreign: the streams are a whole RDB already, in order of their numbers), writes the manifest and
- * makes everything durable. All opened streams are done. May run in another thread than the
+ * @foreign: the streams are a whole RDB already, in order of their numbers), writes the manifest
+ * and makes everything durable. All opened streams are done. May run in another thread than the
  * control thread, since it may block for long on an ordinary file. Returns 0, -ENOSPC, -ENOMEM, or
  * -EINVAL (a stream is not done, sealed before, nothing in it), or what the medium
  * reports: after an error the snapshot can only be aborted.

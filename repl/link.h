@@ -47,7 +47,8 @@ struct link_ops {
 	/* What to ask for: fills id (41 bytes) and the offset of the next byte wanted, 1-based;
 	 * "?" and -1 for a full sync. */
 	void (*position)(void *ctx, char id[41], int64_t *offset);
-	/* +CONTINUE. id: the master's present replication id, "" when it did not say. 0, or -1 to give up this attempt. */
+	/* +CONTINUE. id: the master's present replication id, "" when it did not say. 0, or -1 to
+	 * give up this attempt. */
 	int (*resumed)(void *ctx, const char *id);
 	/* +FULLRESYNC id offset: get ready to take in an RDB of len bytes (-1: unknown, EOF
 	 * form). 0, or -1 to give up this attempt. */

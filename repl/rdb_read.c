@@ -375,7 +375,8 @@ static size_t record_kept(struct rdb_reader *r, const uint8_t *p, size_t len)
 		return 0;
 	}
 	/* Even when this is less than it lacks: what is malformed is refused at once, as it is in
-	 * place, and not when bytes come that may never come. The scan resumes, so this is cheap. */
+	 * place, and not when bytes come that may never come. The scan resumes, so this is cheap.
+	 */
 	struct rdb_input in = input_at(r, r->kept, r->kept_len);
 	enum rdb_step step = one_record(r, &in, &used);
 	if (step == RDB_STEP_MORE)

@@ -2,11 +2,11 @@
  *
  * Commands: the table, and what a command's function may rely on.
  *
- * A function runs with the partitions of all its keys locked (the table tells where the keys are), by the
- * core that owns the client, and replies exactly once. A write command that changed something calls
- * cmd_dirty(): then its own arguments go into the log as they came, unless it said otherwise with the prop_
- * calls. Refusals that precede execution (arity, NOAUTH, READONLY, OOM, MISCONF, LOADING ...) are the
- * dispatcher's.
+ * A function runs with the partitions of all its keys locked (the table tells where the keys are),
+ * by the core that owns the client, and replies exactly once. A write command that changed
+ * something calls cmd_dirty(): then its own arguments go into the log as they came, unless it said
+ * otherwise with the prop_ calls. Refusals that precede execution (arity, NOAUTH, READONLY, OOM,
+ * MISCONF, LOADING ...) are the dispatcher's.
  */
 #ifndef MILLRACE_APP_COMMANDS_COMMAND_H
 #define MILLRACE_APP_COMMANDS_COMMAND_H
@@ -46,17 +46,16 @@ enum command_flags {
 	CMD_LOCK_ALL =
 		1u
 		<< 24, /* runs with every partition locked (KEYS, FLUSHALL, SWAPDB, DEBUG DIGEST) */
-	CMD_LOCK_SELF =
-		1u
-		<< 25, /* takes partition locks itself (SCAN, RANDOMKEY); may answer with cmd_retry() */
+	CMD_LOCK_SELF = 1u << 25, /* takes partition locks itself (SCAN, RANDOMKEY); may answer with
+				     cmd_retry() */
 	CMD_CONTAINER = 1u << 26, /* has subcommands */
 	CMD_KEY_FIRST_RW = 1u << 27,
 };
 
 typedef void (*command_fn)(struct client *c);
-/* Writes the positions (in argv) of the keys to pos, at most max, and returns their number (which may be larger
- * than max: call again), or -1 when the arguments make no sense. For commands whose keys the first/last/step
- * rule cannot tell. */
+/* Writes the positions (in argv) of the keys to pos, at most max, and returns their number (which
+ * may be larger than max: call again), or -1 when the arguments make no sense. For commands whose
+ * keys the first/last/step rule cannot tell. */
 typedef int (*command_keys_fn)(
 	const struct slice *argv, uint32_t argc, uint32_t *pos, uint32_t max);
 
@@ -69,8 +68,8 @@ struct command {
 	int first_key, last_key, key_step; /* as COMMAND INFO */
 	const char *group; /* string, generic, connection, server, bitmap ... (COMMAND DOCS) */
 	const char *since, *complexity, *summary;
-	const char *
-		categories; /* ACL categories beyond those that follow from the flags: "string hash" */
+	const char *categories; /* ACL categories beyond those that follow from the flags: "string
+				   hash" */
 	command_keys_fn keys;
 	struct command *subs;         /* ended by a NULL name */
 	const struct command *parent; /* filled in at set-up */
@@ -85,16 +84,17 @@ extern struct command connection_commands[]; /* AUTH HELLO CLIENT ... */
 extern struct command server_commands[];     /* CONFIG INFO COMMAND DEBUG ... */
 extern struct command repl_commands[];       /* REPLICAOF PSYNC REPLCONF WAIT ROLE ... */
 
-/* Look-up by name, any case, subcommands included when argc > 1. NULL: unknown. *container is set to the container
- * when a subcommand was not found. */
+/* Look-up by name, any case, subcommands included when argc > 1. NULL: unknown. *container is set
+ * to the container when a subcommand was not found. */
 const struct command *command_lookup(const struct server *srv, const struct slice *argv,
 	uint32_t argc, const struct command **container);
 /* The positions of a command's keys, as command_keys_fn. */
 int command_keys(const struct command *cmd, const struct slice *argv, uint32_t argc, uint32_t *pos,
 	uint32_t max);
 
-/* Builds the look-up table and fills in parent and id of every command. Once, before any other call below;
- * read-only afterwards, so any thread may look commands up. Aborts when two commands share a name. */
+/* Builds the look-up table and fills in parent and id of every command. Once, before any other call
+ * below; read-only afterwards, so any thread may look commands up. Aborts when two commands share a
+ * name. */
 void command_table_setup(void);
 /* The i-th command, subcommands not counted; NULL behind the last. For walking all of them. */
 const struct command *command_at(const struct server *srv, unsigned i);
@@ -103,28 +103,30 @@ const struct command *command_by_name(const char *name, size_t len);
 /* Writes the full name ("config|set") to buf, cut to size. Returns buf. */
 #define COMMAND_NAME_MAX 64
 const char *command_full_name(const struct command *cmd, char buf[COMMAND_NAME_MAX]);
-/* The ACL categories of a command, bit i standing for command_category_name(i): those its table names, and those
- * that follow from its flags. */
+/* The ACL categories of a command, bit i standing for command_category_name(i): those its table
+ * names, and those that follow from its flags. */
 uint32_t command_categories(const struct command *cmd);
 /* Name of a category without the @ ("keyspace"), in Redis' order; NULL behind the last. */
 const char *command_category_name(unsigned i);
 
 /* --- the log --- */
 
-/* Something changed: n is added to the count of changes since the last save (rdb_changes_since_last_save). */
+/* Something changed: n is added to the count of changes since the last save
+ * (rdb_changes_since_last_save). */
 void cmd_dirty(struct client *c, uint64_t n);
 /* Replaces what goes into the log for this command; the arguments are copied. */
 void prop_replace(struct client *c, int argc, const struct slice *argv);
-/* Adds an effect behind (prop_also) or before (prop_before; a lazy expiry's DEL) what else goes into the log.
- * More than one effect becomes a MULTI..EXEC run. */
+/* Adds an effect behind (prop_also) or before (prop_before; a lazy expiry's DEL) what else goes
+ * into the log. More than one effect becomes a MULTI..EXEC run. */
 void prop_also(struct client *c, int argc, const struct slice *argv);
 void prop_before(struct client *c, int db, int argc, const struct slice *argv);
 void prop_none(struct client *c); /* nothing of this command goes into the log, whatever is dirty */
 
 /* --- keys --- */
 
-/* The live entry of argv[i], or NULL. Past its time: a master deletes it and logs the DEL, a replica only hides it,
- * and the stream of our master still sees it. lookup_read counts keyspace_hits and misses and touches for LRU/LFU. */
+/* The live entry of argv[i], or NULL. Past its time: a master deletes it and logs the DEL, a
+ * replica only hides it, and the stream of our master still sees it. lookup_read counts
+ * keyspace_hits and misses and touches for LRU/LFU. */
 struct entry *lookup_read(struct client *c, const struct slice *key);
 struct entry *lookup_write(struct client *c, const struct slice *key);
 struct entry *lookup_db(struct client *c, int db, const struct slice *key, bool touch);
@@ -135,7 +137,8 @@ struct ks_key cmd_key(struct client *c, const struct slice *key);
 /* Delete as a command's effect. async: UNLINK. */
 void cmd_delete(struct client *c, struct entry *e, int db);
 
-/* Called by a CMD_LOCK_SELF function instead of replying: a partition is busy. The command runs again later. */
+/* Called by a CMD_LOCK_SELF function instead of replying: a partition is busy. The command runs
+ * again later. */
 void cmd_retry(struct client *c);
 
 /* --- arguments --- */
@@ -149,7 +152,8 @@ bool arg_int_range_reply(struct client *c, const struct slice *a, int64_t min, i
 	int64_t *out, const char *err);
 bool arg_long_double(const struct slice *a, long double *out); /* as Redis: no blanks, no nan */
 struct slice slice_str(const char *s);
-/* A glob pattern as KEYS, CONFIG GET and SCAN MATCH use; linear in practice, bounded against hostile patterns. */
+/* A glob pattern as KEYS, CONFIG GET and SCAN MATCH use; linear in practice, bounded against
+ * hostile patterns. */
 bool glob_match(const char *pat, size_t pat_len, const char *s, size_t len, bool nocase);
 /* Formats as Redis formats INCRBYFLOAT results (%.17Lg-like human form). Returns the length. */
 size_t format_long_double(char *buf, size_t size, long double v);

@@ -17,7 +17,8 @@
 #include <string.h>
 
 #define KEYS_INLINE 64
-/* Beyond its arguments, what a record of one command may need: MULTI, EXEC, SELECTs, a number as text. */
+/* Beyond its arguments, what a record of one command may need: MULTI, EXEC, SELECTs, a number as
+ * text. */
 #define RECORD_SLACK 8192
 /* Victims of eviction before one command at the most, so that a burst stays short. */
 #define EVICT_MAX 64
@@ -32,7 +33,7 @@ static bool flag_on(const atomic_bool *flag)
 	return atomic_load_explicit(flag, memory_order_relaxed);
 }
 
-/* --- refusals ---------------------------------------------------------------------------------------- */
+/* --- refusals --- */
 
 static void unknown_text(struct client *c, char *err, size_t err_len)
 {
@@ -102,8 +103,9 @@ static bool evict_to_limit(struct client *c)
 	struct server *srv = c->srv;
 	uint64_t max = atomic_load_explicit(&srv->cfg->maxmemory, memory_order_relaxed);
 
-	if (max == 0 || is_applier(c))
-		return true;
+	if (max == 0 || is_applier(c) ||
+		atomic_load_explicit(&srv->pause_until_ms, memory_order_relaxed) > c->now_ms)
+		return true; /* a pause is for a log that rests */
 	if (flag_on(&srv->is_replica) && flag_on(&srv->cfg->replica_ignore_maxmemory))
 		return true;
 	for (int i = 0; server_used_memory(srv) > max; i++) {
@@ -163,7 +165,7 @@ static bool is_paused(struct client *c, const struct command *cmd)
 	return !flag_on(&srv->pause_writes_only) || (cmd->flags & (CMD_WRITE | CMD_MAY_REPLICATE));
 }
 
-/* --- execution ------------------------------------------------------------------------------------------ */
+/* --- execution --- */
 
 void command_lockset(struct client *c, const struct command *cmd, struct ks_lockset *ls)
 {
@@ -264,8 +266,9 @@ static enum run_result admit(struct client *c, const struct command *cmd, bool *
 	return RUN_DONE;
 }
 
-/* The node's role has changed since the command was let in: it is looked at anew. Asked under the command's locks, so
- * that who has changed the role and then had every lock knows of nobody who still acts by the former one. */
+/* The node's role has changed since the command was let in: it is looked at anew. Asked under the
+ * command's locks, so that who has changed the role and then had every lock knows of nobody who
+ * still acts by the former one. */
 static bool role_changed(const struct client *c)
 {
 	return !is_applier(c) && flag_on(&c->srv->is_replica) != c->ac->local;

@@ -2,11 +2,12 @@
  *
  * The dispatcher: from parsed arguments to an executed, logged and answered command.
  *
- *	look up -> refusals (Redis' order) -> lock the keys' partitions -> run -> log its effects -> unlock
+ *	look up -> refusals (Redis' order) -> lock the keys' partitions -> run -> log its effects ->
+ *unlock
  *
- * Invariants: the log record of a command is reserved while its partitions are locked, so per-key order in the
- * log is execution order; a write runs only after the log has admitted its size; the client's gate never falls
- * below the last write of any partition that a command of his touched.
+ * Invariants: the log record of a command is reserved while its partitions are locked, so per-key
+ *order in the log is execution order; a write runs only after the log has admitted its size; the
+ *client's gate never falls below the last write of any partition that a command of his touched.
  */
 #ifndef MILLRACE_APP_COMMANDS_DISPATCH_H
 #define MILLRACE_APP_COMMANDS_DISPATCH_H
@@ -23,7 +24,8 @@ enum run_result {
 /* Runs the command in c->argv, c->argc. Core of the client. */
 enum run_result command_run(struct client *c);
 
-/* The parts of it, for who applies a stream in runs of several commands (MULTI..EXEC of our master). */
+/* The parts of it, for who applies a stream in runs of several commands (MULTI..EXEC of our
+ * master). */
 /* Finds the command and checks its arity only. NULL: unknown or wrong; text in err. */
 const struct command *command_find(struct client *c, char *err, size_t err_len);
 /* Adds the partitions of the command's keys to the set. */
@@ -38,7 +40,8 @@ void propagation_destroy(struct propagation **p);
 /* Forgets the effects of the command under way. */
 void propagation_reset(struct propagation *p);
 
-/* Logs a DEL (or UNLINK) of a key outside any command: expiry and eviction. Partition locked, room admitted. */
+/* Logs a DEL (or UNLINK) of a key outside any command: expiry and eviction. Partition locked, room
+ * admitted. */
 void propagate_del(struct app_core *ac, uint32_t part, int db, struct slice key, bool unlink);
 /* Room for len bytes in the log: 0, -EAGAIN (wait) or -EMSGSIZE (never). */
 int propagate_admit(struct app_core *ac, size_t len);

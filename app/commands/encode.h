@@ -14,7 +14,8 @@ struct encbuf {
 	size_t len, cap;
 };
 
-/* Grows as needed. Running out of memory here would lose an effect that has already happened, so it aborts. */
+/* Grows as needed. Running out of memory here would lose an effect that has already happened, so it
+ * aborts. */
 void encbuf_add(struct encbuf *b, const void *data, size_t len);
 void encbuf_fini(struct encbuf *b);
 /* Gives the memory of an empty buffer back if it is more than keep bytes. */

@@ -16,10 +16,13 @@ struct ks_key cmd_key(struct client *c, const struct slice *key)
 	return ks_key(c->srv->ks, key->ptr, key->len);
 }
 
+/* Not while clients are paused either: whoever waits for the replicas counts on a log that rests.
+ */
 static bool deletes_expired(const struct client *c)
 {
 	return !(c->flags & (CLIENT_MASTER | CLIENT_REPLAY)) && !c->ac->local &&
-	       !atomic_load_explicit(&c->srv->is_replica, memory_order_relaxed);
+	       !atomic_load_explicit(&c->srv->is_replica, memory_order_relaxed) &&
+	       atomic_load_explicit(&c->srv->pause_until_ms, memory_order_relaxed) <= c->now_ms;
 }
 
 /* Effects of an expiry go before the command's own. */
@@ -53,8 +56,8 @@ struct entry *lookup_db(struct client *c, int db, const struct slice *key, bool 
 		return NULL;
 	if (entry_expired(e, c->now_ms)) {
 		if (deletes_expired(c)) {
-			/* A write has been admitted with its keys' DELs. A read asks now, and without
-			 * room in the log the key is only hidden, as on a replica. */
+			/* A write has been admitted with its keys' DELs. A read asks now, and
+			 * without room in the log the key is only hidden, as on a replica. */
 			if (log_has_room(c, key->len + DEL_OVERHEAD))
 				expire_now(c, e, db);
 			return NULL;

@@ -2,8 +2,8 @@
  *
  * Effects of commands, and their way into the log.
  *
- * A record leaves the stream in database 0, as it found it, and is one reservation: [MULTI] effects [EXEC], with
- * SELECTs between them as needed. MULTI is there when there is more than one effect.
+ * A record leaves the stream in database 0, as it found it, and is one reservation: [MULTI] effects
+ * [EXEC], with SELECTs between them as needed. MULTI is there when there is more than one effect.
  */
 #include "app/commands/dispatch.h"
 

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- REPLICAOF -------------------------------------------------------------------------------------------- */
+/* --- REPLICAOF --- */
 
 struct role_msg {
 	struct core_msg msg;
@@ -139,7 +139,7 @@ static void cmd_replicaof(struct client *c)
 	reply_ok(c);
 }
 
-/* --- ROLE ----------------------------------------------------------------------------------------------------- */
+/* --- ROLE --- */
 
 static void role_master(struct client *c)
 {
@@ -191,7 +191,7 @@ static void cmd_role(struct client *c)
 	reply_int(c, (int64_t)log_tail(c->srv->log));
 }
 
-/* --- REPLCONF ----------------------------------------------------------------------------------------------------- */
+/* --- REPLCONF --- */
 
 static bool replica_of(struct client *c)
 {
@@ -268,7 +268,7 @@ static void cmd_replconf(struct client *c)
 	reply_ok(c);
 }
 
-/* --- PSYNC, SYNC ----------------------------------------------------------------------------------------------------- */
+/* --- PSYNC, SYNC --- */
 
 static bool sync_allowed(struct client *c)
 {
@@ -343,7 +343,7 @@ static void cmd_sync(struct client *c)
 	repl_full_sync(c);
 }
 
-/* --- WAIT ------------------------------------------------------------------------------------------------------------------ */
+/* --- WAIT --- */
 
 static void cmd_wait(struct client *c)
 {

@@ -97,7 +97,7 @@ struct ks_key ks_key(const struct keyspace *ks, const void *name, size_t len);
 void ks_prefetch(const struct keyspace *ks, int db, const struct ks_key *k);
 void ks_prefetch_entry(struct keyspace *ks, int db, const struct ks_key *k);
 
-/* --- locks ----------------------------------------------------------------------------------- */
+/* --- locks --- */
 
 #define KS_LOCKSET_INLINE 8
 
@@ -127,7 +127,7 @@ void ks_part_set_written(struct keyspace *ks, uint32_t part, uint64_t off);
 uint64_t ks_lockset_written(const struct keyspace *ks, const struct ks_lockset *ls);
 void ks_lockset_set_written(struct keyspace *ks, const struct ks_lockset *ls, uint64_t off);
 
-/* --- entries: reading (partition locked) ----------------------------------------------------- */
+/* --- entries: reading (partition locked) --- */
 
 /* The entry of a key, also one past its time, or NULL. Does not count as an access. */
 struct entry *ks_find(struct keyspace *ks, int db, const struct ks_key *k);
@@ -152,7 +152,7 @@ unsigned entry_freq(const struct keyspace *ks, const struct entry *e, int64_t no
 void entry_set_idle(struct keyspace *ks, struct entry *e, uint64_t idle_s, int64_t now_ms);
 void entry_set_freq(struct keyspace *ks, struct entry *e, unsigned freq, int64_t now_ms);
 
-/* --- entries: writing (partition locked; core = index of the calling poll core) -------------- */
+/* --- entries: writing (partition locked; core = index of the calling poll core) --- */
 
 #define KS_KEEP_TTL 1u /* keep the present expiry; without it a new value has none */
 #define KS_RAW      2u /* store as raw, whatever the length (as after APPEND) */
@@ -181,7 +181,7 @@ struct entry *ks_move(struct keyspace *ks, unsigned core, int db, struct entry *
 struct entry *ks_copy(struct keyspace *ks, unsigned core, int db, const struct entry *e, int to_db,
 	const struct ks_key *to, int64_t now_ms);
 
-/* --- whole databases (every partition locked) ------------------------------------------------ */
+/* --- whole databases (every partition locked) --- */
 
 /* Empties one database, or all with db -1. Returns the number of keys removed. A snapshot under
  * way cannot save what is gone: the caller aborts it first (see snapshot.h). Large tables are
@@ -204,7 +204,7 @@ bool ks_reclaim(struct keyspace *ks, unsigned max_entries);
 bool ks_maintain_part(struct keyspace *ks, uint32_t part, unsigned max);
 bool ks_part_resizing(const struct keyspace *ks, uint32_t part);
 
-/* --- counting and walking -------------------------------------------------------------------- */
+/* --- counting and walking --- */
 
 uint64_t ks_size(
 	const struct keyspace *ks, int db); /* keys, without locks: sums relaxed counters */
@@ -226,10 +226,10 @@ struct entry *ks_random_entry(struct keyspace *ks, uint32_t part, int db);
  * is empty. */
 int64_t ks_random_part(const struct keyspace *ks, int db);
 
-/* --- expiry and eviction --------------------------------------------------------------------- */
+/* --- expiry and eviction --- */
 
-/* Called for each key about to be removed, partition locked: the caller logs the DEL. False: it has to
- * stay for now (no room in the log, another role). */
+/* Called for each key about to be removed, partition locked: the caller logs the DEL. False: it has
+ * to stay for now (no room in the log, another role). */
 typedef bool (*ks_removed_fn)(void *ctx, uint32_t part, int db, const struct entry *e);
 /* Removes keys of the locked partition that are past their time, at most max. Returns how many. */
 unsigned ks_expire_part(struct keyspace *ks, unsigned core, uint32_t part, int64_t now_ms,
@@ -255,7 +255,7 @@ void ks_set_policy(struct keyspace *ks, enum ks_policy policy, unsigned samples,
 size_t ks_evict_one(
 	struct keyspace *ks, unsigned core, int64_t now_ms, ks_removed_fn fn, void *ctx);
 
-/* --- snapshots ------------------------------------------------------------------------------- */
+/* --- snapshots --- */
 
 /* The cut. All partitions locked. Advances the epoch: entries written from now on are not saved. */
 void ks_snap_begin(struct keyspace *ks, const struct ks_snap_ops *ops);
@@ -267,7 +267,7 @@ bool ks_snap_walk(
 void ks_snap_end(struct keyspace *ks);
 bool ks_snap_active(const struct keyspace *ks);
 
-/* --- digest ---------------------------------------------------------------------------------- */
+/* --- digest --- */
 
 /* DEBUG DIGEST of everything (all partitions locked), bit for bit as Redis 7.0 (20 bytes), and
  * of one value. */

@@ -12,7 +12,8 @@ struct ipv4_meta {
 	uint32_t src;
 	uint32_t dst;
 	uint8_t proto;
-	bool is_broadcast; /* to a broadcast address, or in a broadcast frame: nothing is answered */
+	bool is_broadcast; /* to a broadcast address, or in a broadcast frame: nothing is answered
+			    */
 };
 
 /* Handles an IPv4 packet; p->data is past the Ethernet header. Takes p. is_l2_broadcast: the

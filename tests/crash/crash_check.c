@@ -206,8 +206,8 @@ static void nested_sample(void *ctx)
 }
 
 /*
- * Recovers on recorded memory: what the power cut left, or what a killed process left with its stores
- * still on their way; with power cuts during that recovery, and after it.
+ * Recovers on recorded memory: what the power cut left, or what a killed process left with its
+ * stores still on their way; with power cuts during that recovery, and after it.
  */
 static void nested_check(struct model *m, bool killed)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * A pool on recorded memory, driven at random beside a model of what it must hold, with the power cut
- * at every fence and between any two steps.
+ * A pool on recorded memory, driven at random beside a model of what it must hold, with the power
+ * cut at every fence and between any two steps.
  *
  * Several writers are interleaved in one thread. Whatever image a power cut may leave has to
  * be accepted, and to recover to: an end of the log at or above all that the watermark had promised

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Power cuts at every point of random runs. "test_crash <seed>" runs one seed longer, in all shapes.
+ * Power cuts at every point of random runs. "test_crash <seed>" runs one seed longer, in all
+ * shapes.
  */
 #include "tests/crash/crash_model.h"
 

@@ -6,13 +6,12 @@
  *
  *	0 len16 bytes              a frame as it is
  *	1 seg                      a TCP segment of the tracked flow, checksums right, where
- *	                           seg = flags seq16 ack16 wnd16 ts opts_words payload16, then 4 * opts_words bytes of
- *	                           options; seq and ack are signed and relative to what the stack expects; ts & 1 puts
- *	                           right timestamps first
- *	2 shift                    2^(shift % 28) microseconds go by
- *	3 act arg16                the application acts on its connection
- *	4 code mtu16 seq16         an ICMP error about the tracked flow
- *	5 which                    chooses the tracked flow: what the stack last sent for it
+ *	                           seg = flags seq16 ack16 wnd16 ts opts_words payload16, then 4 *
+ *opts_words bytes of options; seq and ack are signed and relative to what the stack expects; ts & 1
+ *puts right timestamps first 2 shift                    2^(shift % 28) microseconds go by 3 act
+ *arg16                the application acts on its connection 4 code mtu16 seq16         an ICMP
+ *error about the tracked flow 5 which                    chooses the tracked flow: what the stack
+ *last sent for it
  *
  * After every step the invariants of all connections are checked; at the end all packets must be
  * back.

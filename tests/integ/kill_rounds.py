@@ -31,7 +31,7 @@ def same_offset(servers):
     return len({s.info("replication")["master_repl_offset"] for s in servers}) == 1
 
 
-def one_round(master, stock, second, number, seconds, poll_cores):
+def one_round(master, stock, second, number, seconds, wait, poll_cores):
     device = master.device
     device_writer = writer.Writer(
         lambda: Resp((device.address, master.port), 20, device.far.socket),
@@ -45,6 +45,8 @@ def one_round(master, stock, second, number, seconds, poll_cores):
     time.sleep(seconds)
     before = master.info("replication")
     stock_log = len(stock.log_text())
+    # A reply comes at the end of a group commit: the kill is to hit the middle of one as well.
+    time.sleep(wait)
     master.kill()
     master.options[-1] = poll_cores
     master.start()
@@ -121,7 +123,8 @@ def test(lab):
         until(f"{replica.name}: link", lambda r=replica: link_up(r), 60)
     for number in range(args.rounds):
         seconds = args.seconds * choose.uniform(0.3, 1.7)
-        one_round(master, stock, second, number, seconds, choose.choice(poll_cores))
+        wait = choose.uniform(0, 0.03)
+        one_round(master, stock, second, number, seconds, wait, choose.choice(poll_cores))
     for server in (second, master):
         equal(server.stop(), 0, f"exit status of {server.name}")
 

@@ -12,16 +12,19 @@ static void tx_check(const struct tcp_conn *c)
 	const struct tcp_seg *s;
 	uint32_t at = c->snd_una, sacked = 0, lost = 0, nr_sacked = 0, nr_flying = 0, nr_timed = 0;
 	uint64_t sent_us = 0;
+	bool is_hint_here = !c->sack_hint;
 
 	TAILQ_FOREACH(s, &c->segs, by_seq) {
 		BUG_ON(s->seq != at || !seq_lt(s->seq, s->end));
 		BUG_ON(s->has_fin && (s->end != c->snd_nxt || !c->is_fin_sent));
 		at = s->end;
+		is_hint_here = is_hint_here || s == c->sack_hint;
 		sacked += s->state == TCP_SEG_SACKED ? s->end - s->seq : 0;
 		nr_sacked += s->state == TCP_SEG_SACKED;
 		lost += s->state == TCP_SEG_LOST ? s->end - s->seq : 0;
 		nr_flying += s->state == TCP_SEG_FLYING;
 	}
+	BUG_ON(!is_hint_here);
 	BUG_ON(conn_is_synchronized(c) && at != c->snd_nxt);
 	BUG_ON(sacked != c->sacked_bytes || lost != c->lost_bytes || nr_sacked != c->nr_sacked);
 	TAILQ_FOREACH(s, &c->by_time, by_time) {

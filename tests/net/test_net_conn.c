@@ -363,21 +363,35 @@ static void timewait_ends_after_two_msl(void **state)
 	lab_down(&lab);
 }
 
+static enum lab_verdict synack_note(struct lab *lab, struct sniff *s, void *ctx)
+{
+	if (s->is_tcp && s->from == &lab->b && (s->flags & TCP_SYN))
+		*(uint32_t *)ctx = s->seq;
+	return LAB_PASS;
+}
+
 static void new_syn_recycles_timewait(void **state)
 {
 	struct lab lab;
+	uint32_t isn = 0, last = 0;
 
 	lab_init(&lab, 15);
 	lab.a.app.close_at_eof = true;
 	lab.a.cfg.tcp.port_lo = lab.a.cfg.tcp.port_hi = 4000;
 	lab_up(&lab, 4);
+	lab.hook = synack_note;
+	lab.hook_ctx = &isn;
 	for (int round = 1; round <= 5; round++) {
 		lab.a.app.nr_connected = lab.b.app.nr_accept = 0;
 		lab.a.app.nr_closed = lab.b.app.nr_closed = 0;
+		lab.b.app.tx_total += 200000; /* faster than the clock of RFC 6528 */
 		lab_establish(&lab);
+		/* What belonged to the last connection cannot be taken for this one's. */
+		assert_true(round == 1 || (int32_t)(isn - last) > 0);
 		tcp_conn_close(lab.b.app.conn);
 		assert_true(lab_run_until(&lab, all_closed, SEC));
-		lab_run(&lab, 10000);
+		last = lab.b.last.seq;
+		lab_run(&lab, 2000);
 		assert_int_equal(gauges(&lab.b).timewait, 1);
 		assert_int_equal(host_ctr(&lab.b, NET_CTR_TIMEWAIT_RECYCLED), round - 1);
 	}

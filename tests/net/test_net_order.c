@@ -190,7 +190,10 @@ static void data_beyond_the_window_is_cut(void **state)
 
 	up(&lab, &r, 6);
 	tcp_conn_info(lab.b.app.conn, &info);
+	assert_int_equal(info.rcv_wnd_bytes, 65535); /* as the SYN could say */
 	send(&lab, info.rcv_wnd_bytes, 10);
+	tcp_conn_info(lab.b.app.conn, &info); /* and as the answer to that says */
+	assert_int_equal(info.rcv_wnd_bytes, 1u << 20);
 	assert_int_equal(host_drops(&lab.b, DROP_TCP_WINDOW), 1);
 	send(&lab, info.rcv_wnd_bytes - 5, 10);
 	assert_int_equal(r.nr, 1);

@@ -95,7 +95,11 @@ class Netns:
         self.name = name
         if name:
             shell("ip", "netns", "add", name)
-            self.ip("link", "set", "lo", "up")
+            try:
+                self.ip("link", "set", "lo", "up")
+            except Failed:
+                self.delete()
+                raise
 
     def prefix(self):
         return ["ip", "netns", "exec", self.name] if self.name else []

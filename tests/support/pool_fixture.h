@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * A small pool in memory, for unit tests. Single-threaded tests use recorded memory; tests with threads
- * use plain memory.
+ * A small pool in memory, for unit tests. Single-threaded tests use recorded memory; tests with
+ * threads use plain memory.
  */
 #ifndef MILLRACE_TESTS_SUPPORT_POOL_FIXTURE_H
 #define MILLRACE_TESTS_SUPPORT_POOL_FIXTURE_H

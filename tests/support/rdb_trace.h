@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * For tests of the RDB codec: byte buffers, and a reader whose upcalls are written down as text, one
- * line each, so that two runs are compared as strings.
+ * For tests of the RDB codec: byte buffers, and a reader whose upcalls are written down as text,
+ * one line each, so that two runs are compared as strings.
  */
 #ifndef MILLRACE_TESTS_SUPPORT_RDB_TRACE_H
 #define MILLRACE_TESTS_SUPPORT_RDB_TRACE_H

@@ -28,7 +28,8 @@
 
 #define T0 1700000000000
 
-/* --- failing allocations ------------------------------------------------------------------------ */
+/* --- failing allocations ------------------------------------------------------------------------
+ */
 
 static long nr_until_failure = -1; /* allocations that still succeed; negative: all */
 static unsigned nr_failed;
@@ -67,7 +68,8 @@ void *__wrap_mem_realloc(void *ptr, size_t size)
 	return must_fail() ? NULL : __real_mem_realloc(ptr, size);
 }
 
-/* --- what a node has beside the commands -------------------------------------------------------- */
+/* --- what a node has beside the commands --------------------------------------------------------
+ */
 
 static struct encbuf logged; /* the log, from the last look on */
 static bool log_full;
@@ -262,7 +264,8 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* --- by role ------------------------------------------------------------------------------------ */
+/* --- by role ------------------------------------------------------------------------------------
+ */
 
 static void become_replica(struct node *n)
 {
@@ -446,7 +449,8 @@ static void a_busy_partition_sets_the_command_aside(void **state)
 			ks_part_unlock(n->srv.ks, part);
 }
 
-/* --- the log holds it all ----------------------------------------------------------------------- */
+/* --- the log holds it all -----------------------------------------------------------------------
+ */
 
 struct rnd {
 	uint64_t state;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Several writers, a flusher, a control thread that publishes snapshots and a lagging reader, each in a
- * thread of its own. "test_log_threads <seed>".
+ * Several writers, a flusher, a control thread that publishes snapshots and a lagging reader, each
+ * in a thread of its own. "test_log_threads <seed>".
  *
  * A record names its length, its writer and its number, and is filled with a byte made of them. So
- * the reader finds any byte that is missing, doubled, torn, shown too early or overwritten too soon.
+ * the reader finds any byte that is missing, doubled, torn, shown too early or overwritten too
+ * soon.
  */
 #include "persist/log.h"
 
