@@ -90,6 +90,12 @@ void control_destroy(struct control **cp)
 	if (!c)
 		return;
 	listeners_close(&c->listeners);
+	while (c->jobs) { /* came too late */
+		struct control_job *job = c->jobs;
+
+		c->jobs = job->next;
+		free(job);
+	}
 	close(c->signal_fd);
 	close(c->wake_fd);
 	close(c->epoll_fd);

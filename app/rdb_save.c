@@ -114,19 +114,6 @@ static bool aux_is(const void *name, size_t len, const char *what)
 	return strlen(what) == len && memcmp(name, what, len) == 0;
 }
 
-static int load_aux(void *ctx, const void *name, size_t name_len, const void *value, size_t len)
-{
-	struct rdb_loader *l = ctx;
-
-	if (aux_is(name, name_len, "repl-stream-db"))
-		l->stream_db = (int)aux_int(value, len);
-	else if (aux_is(name, name_len, "repl-offset"))
-		l->repl_offset = aux_int(value, len);
-	else if (aux_is(name, name_len, "repl-id") && len == sizeof(l->replid) - 1)
-		memcpy(l->replid, value, len);
-	return 0;
-}
-
 static int load_select(void *ctx, uint32_t db)
 {
 	struct rdb_loader *l = ctx;
@@ -137,6 +124,24 @@ static int load_select(void *ctx, uint32_t db)
 		"it has a database %u, and there are %u here (directive databases)", db,
 		ks_nr_dbs(l->ks));
 	return -ERANGE;
+}
+
+static int load_aux(void *ctx, const void *name, size_t name_len, const void *value, size_t len)
+{
+	struct rdb_loader *l = ctx;
+
+	if (aux_is(name, name_len, "repl-stream-db")) {
+		int64_t db = aux_int(value, len);
+
+		if (db >= (int64_t)ks_nr_dbs(l->ks))
+			return load_select(ctx, db > UINT32_MAX ? UINT32_MAX : (uint32_t)db);
+		l->stream_db = db < 0 ? -1 : (int)db;
+	} else if (aux_is(name, name_len, "repl-offset")) {
+		l->repl_offset = aux_int(value, len);
+	} else if (aux_is(name, name_len, "repl-id") && len == sizeof(l->replid) - 1) {
+		memcpy(l->replid, value, len);
+	}
+	return 0;
 }
 
 static int load_key(void *ctx, const struct rdb_key *key, const struct rdb_value *value)

@@ -43,7 +43,9 @@ static int load_snapshot(
 	return rc;
 }
 
-static int replay(struct server *srv, uint64_t from, uint64_t to, int db, char *err, size_t err_len)
+/* *end: behind the last whole command before to. */
+static int replay(struct server *srv, uint64_t from, uint64_t to, int db, uint64_t *end, char *err,
+	size_t err_len)
 {
 	struct apply *a = apply_create(srv->cores[0], true);
 	int64_t told = clock_unix_us();
@@ -85,9 +87,37 @@ static int replay(struct server *srv, uint64_t from, uint64_t to, int db, char *
 				(unsigned long long)apply_nr_commands(a));
 		}
 	}
+	*end = off - apply_pending(a);
 	atomic_store(&srv->repl->stream_db, apply_db(a));
 	apply_destroy(&a);
 	return rc;
+}
+
+/* The crash has torn the last append: the log goes on behind the last whole command. */
+static int cut_torn(struct server *srv, uint64_t end, uint64_t *res_end)
+{
+	int rc = log_truncate(srv->log, end);
+
+	if (rc)
+		return rc;
+	server_log(srv, 2, "recovery: discarded a torn command at the log's end bytes=%llu",
+		(unsigned long long)(*res_end - end));
+	*res_end = end;
+	return 0;
+}
+
+/* What is here continues no history that anybody knows. */
+static void new_replid(struct server *srv, const char *reason)
+{
+	struct pool_repl ids;
+
+	pool_repl_get(srv->pool, &ids);
+	repl_random_id(ids.replid);
+	memset(ids.replid2, '0', POOL_REPLID_LEN);
+	ids.second_repl_offset = -1;
+	ids.is_copy = false;
+	pool_repl_set(srv->pool, &ids);
+	server_log(srv, 3, "recovery: new replication id: %s", reason);
 }
 
 int recovery_run(struct server *srv, char *err, size_t err_len)
@@ -95,10 +125,12 @@ int recovery_run(struct server *srv, char *err, size_t err_len)
 	int64_t start = clock_unix_us();
 	struct rdb_loader loader;
 	struct recover_result res;
+	uint64_t end;
 	int rc = recover_open(srv->pool, &res, err, err_len);
 
 	if (rc)
 		return rc;
+	end = res.end;
 	srv->log = pool_log(srv->pool);
 	rdb_loader_init(&loader, srv->ks, start / 1000);
 	if (res.base == RECOVER_BASE_SNAPSHOT) {
@@ -107,21 +139,17 @@ int recovery_run(struct server *srv, char *err, size_t err_len)
 	}
 	if (rc == 0 && res.base != RECOVER_BASE_NONE)
 		rc = replay(srv, res.base_off, res.end, loader.stream_db > 0 ? loader.stream_db : 0,
-			err, err_len);
+			&end, err, err_len);
+	if (rc == 0 && end < res.end)
+		rc = cut_torn(srv, end, &res.end);
 	if (rc)
 		return rc;
-	if (res.replid_suspect) {
-		struct pool_repl ids;
-
-		pool_repl_get(srv->pool, &ids);
-		repl_random_id(ids.replid);
-		memset(ids.replid2, '0', POOL_REPLID_LEN);
-		ids.second_repl_offset = -1;
-		pool_repl_set(srv->pool, &ids);
-		server_log(srv, 3,
-			"recovery: new replication id: the node was not shut down before the machine rebooted, and "
-			"its durability mode or medium does not survive that");
-	}
+	if (res.base == RECOVER_BASE_NONE)
+		new_replid(srv, "the pool holds no state that the log could be replayed on; the node is empty");
+	else if (res.replid_suspect)
+		new_replid(srv,
+			"the node was not shut down before the machine rebooted, and its durability mode or "
+			"medium does not survive that");
 	server_log(srv, 2,
 		"recovery: done offset=%llu snapshot_offset=%llu keys=%llu clean=%d took_ms=%lld",
 		(unsigned long long)res.end, (unsigned long long)res.base_off,

@@ -71,8 +71,10 @@ static void on_position(void *ctx, char id[41], int64_t *offset)
 
 	settle(srv);
 	snap_stats_get(srv->pool, &st);
-	/* While the control thread stores a set that a former link brought, ids and offset do not belong together. */
-	if (srv->repl->full || srv->repl->need_full || (log_tail(srv->log) == 0 && st.newest_bytes == 0)) {
+	/* While the control thread stores a set that a former link brought, ids and offset do not
+	 * belong together. */
+	if (srv->repl->full || srv->repl->need_full ||
+		(log_tail(srv->log) == 0 && st.newest_bytes == 0)) {
 		strcpy(id, "?"); /* nothing here that could be continued */
 		*offset = -1;
 		return;
@@ -102,7 +104,7 @@ static int on_resumed(void *ctx, const char *id)
 		return 0;
 	repl_ids_shifted(srv, id, &ids);
 	link_pause(srv->repl->link); /* until the new id is durable */
-	repl_ids_change(srv, &ids, resumed_durable, 0);
+	repl_ids_change(srv, &ids, true, resumed_durable, 0);
 	return 0;
 }
 
@@ -216,7 +218,7 @@ static void publish_run(struct server *srv, struct control_job *job)
 		.ctime_s = (uint64_t)(srv->cores[0]->now_ms / 1000),
 		.stream_db = f->loader.stream_db,
 	};
-	struct pool_repl pr = {.second_repl_offset = -1};
+	struct pool_repl pr = {.second_repl_offset = -1, .is_copy = true};
 
 	memcpy(pr.replid, f->replid, 41);
 	memset(pr.replid2, '0', 40);
@@ -448,6 +450,13 @@ void repl_sync_detach(struct server *srv)
 	apply_destroy(&r->apply);
 	r->apply_stuck = false;
 	r->ack_due_off = UINT64_MAX;
+}
+
+void repl_sync_teardown(struct repl *r)
+{
+	link_destroy(&r->link);
+	full_destroy(&r->full);
+	apply_destroy(&r->apply);
 }
 
 void repl_sync_work(struct app_core *ac)

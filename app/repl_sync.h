@@ -18,6 +18,8 @@
 int repl_sync_attach(struct server *srv);
 /* Leaves the master; what is under way is given up. The data stay. */
 void repl_sync_detach(struct server *srv);
+/* Frees what is left of it. The cores and the control thread have stopped. */
+void repl_sync_teardown(struct repl *r);
 void repl_sync_work(struct app_core *ac);
 void repl_sync_burst_end(struct app_core *ac);
 

@@ -56,8 +56,7 @@ void repl_destroy(struct repl **rp)
 
 	if (!r)
 		return;
-	link_destroy(&r->link);
-	apply_destroy(&r->apply);
+	repl_sync_teardown(r);
 	free(r);
 	*rp = NULL;
 }
@@ -76,6 +75,27 @@ static void ids_set(struct server *srv, const struct psync_ids *ids)
 	rte_spinlock_unlock(&srv->repl->lock);
 }
 
+/* A replica starts as a master: as after REPLICAOF NO ONE, its history goes on under an id of its own. */
+static int start_promoted(struct server *srv)
+{
+	struct app_core *ac = srv->cores[0];
+	struct pool_repl pr = {0};
+	struct psync_ids ids;
+
+	repl_ids_shifted(srv, NULL, &ids);
+	memcpy(pr.replid, ids.replid, 41);
+	memcpy(pr.replid2, ids.replid2, 41);
+	pr.second_repl_offset = ids.second_repl_offset;
+	pool_repl_set(srv->pool, &pr);
+	ids_set(srv, &ids);
+	if (!repl_return_to_db0(ac))
+		return -ENOSPC;
+	log_commit(ac->log);
+	server_log(srv, 2, "repl: it was a replica, master now off=%llu",
+		(unsigned long long)log_tail(srv->log));
+	return 0;
+}
+
 int repl_start(struct server *srv)
 {
 	struct pool_repl pr;
@@ -88,7 +108,7 @@ int repl_start(struct server *srv)
 	ids.second_repl_offset = pr.second_repl_offset;
 	ids_set(srv, &ids);
 	if (!srv->cfg->replicaof_host || !srv->cfg->replicaof_host[0])
-		return 0;
+		return pr.is_copy ? start_promoted(srv) : 0;
 	rte_spinlock_lock(&srv->repl->lock);
 	snprintf(srv->repl->master_host, sizeof(srv->repl->master_host), "%s",
 		srv->cfg->replicaof_host);
@@ -103,6 +123,7 @@ int repl_start(struct server *srv)
 struct ids_job {
 	struct control_job job;
 	struct psync_ids ids;
+	bool is_copy;
 	void (*then)(struct server *srv, uint64_t client_id);
 	uint64_t client_id;
 };
@@ -110,7 +131,10 @@ struct ids_job {
 static void ids_run(struct server *srv, struct control_job *job)
 {
 	struct ids_job *j = (struct ids_job *)job;
-	struct pool_repl pr = {.second_repl_offset = j->ids.second_repl_offset};
+	struct pool_repl pr = {
+		.second_repl_offset = j->ids.second_repl_offset,
+		.is_copy = j->is_copy,
+	};
 
 	memcpy(pr.replid, j->ids.replid, 41);
 	memcpy(pr.replid2, j->ids.replid2, 41);
@@ -127,7 +151,7 @@ static void ids_done(struct server *srv, struct control_job *job)
 	free(j);
 }
 
-void repl_ids_change(struct server *srv, const struct psync_ids *ids,
+void repl_ids_change(struct server *srv, const struct psync_ids *ids, bool is_copy,
 	void (*then)(struct server *srv, uint64_t client_id), uint64_t client_id)
 {
 	struct ids_job *j = calloc(1, sizeof(*j));
@@ -137,6 +161,7 @@ void repl_ids_change(struct server *srv, const struct psync_ids *ids,
 	j->job.done = ids_done;
 	j->job.core = srv->cores[0]->core;
 	j->ids = *ids;
+	j->is_copy = is_copy;
 	j->then = then;
 	j->client_id = client_id;
 	control_post(srv, &j->job);
@@ -161,7 +186,21 @@ void repl_change_id(struct server *srv)
 	repl_random_id(ids.replid);
 	memset(ids.replid2, '0', 40);
 	ids.second_repl_offset = -1;
-	repl_ids_change(srv, &ids, NULL, 0);
+	repl_ids_change(srv, &ids, false, NULL, 0);
+}
+
+bool repl_return_to_db0(struct app_core *ac)
+{
+	static const char select0[] = "*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n";
+	struct repl *r = ac->srv->repl;
+
+	if (atomic_load(&r->stream_db) == 0)
+		return true;
+	if (log_admit(ac->log, sizeof(select0)))
+		return false;
+	log_append(ac->log, select0, sizeof(select0) - 1);
+	atomic_store(&r->stream_db, 0);
+	return true;
 }
 
 /* --- our replicas --- */
@@ -303,8 +342,12 @@ static void replica_check(struct app_core *ac, struct replica *rep)
 	int64_t timeout =
 		1000ll * atomic_load_explicit(&ac->srv->cfg->repl_timeout_s, memory_order_relaxed);
 
+	bool waits = rep->state == REPLICA_WAIT_SNAPSHOT;
+
 	replica_tick(rep, ac->now_ms);
-	if (rep->state == REPLICA_WAIT_SNAPSHOT)
+	if (waits && rep->state != REPLICA_WAIT_SNAPSHOT)
+		atomic_fetch_sub(&ac->srv->repl->snapshot_wanted, 1); /* given up */
+	else if (waits)
 		start_waiting(ac, rep);
 	if (rep->state == REPLICA_ONLINE && rep->psync &&
 		ac->now_ms - atomic_load(&rep->ack_ms) > timeout)
@@ -425,6 +468,11 @@ void repl_request_acks(struct app_core *ac)
 {
 	static const char text[] = "*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n";
 
+	/* It touches no partition, so only the core where the role changes knows what the role is. */
+	if (ac->id != 0) {
+		repl_post_request_acks(ac->srv);
+		return;
+	}
 	if (atomic_load(&ac->srv->is_replica) || log_admit(ac->log, sizeof(text)))
 		return;
 	log_append(ac->log, text, sizeof(text) - 1);

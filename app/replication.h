@@ -42,6 +42,7 @@ struct repl {
 	uint64_t ack_us, ping_us, good_us; /* monotonic */
 	bool need_full;       /* what is here belongs to no history: ask for a full sync */
 	bool apply_stuck;     /* the stream waits for room or a partition */
+	bool promoting;       /* REPLICAOF NO ONE is under way */
 	uint64_t ack_due_off; /* GETACK: answer when this is durable; UINT64_MAX: none */
 
 	/* shared */
@@ -65,9 +66,13 @@ void repl_destroy(struct repl **r);
 int repl_start(struct server *srv);
 
 /* Between the files of replication. */
-void repl_ids_change(struct server *srv, const struct psync_ids *ids,
+/* is_copy: the id is a master's. */
+void repl_ids_change(struct server *srv, const struct psync_ids *ids, bool is_copy,
 	void (*then)(struct server *srv, uint64_t client_id),
 	uint64_t client_id); /* then: on core 0, durable */
+/* The inherited stream returns to database 0 before anything of a new history. False: no room in
+ * the log now. Core 0. */
+bool repl_return_to_db0(struct app_core *ac);
 /* The ids after a shift at the present offset: id, or a random one with NULL. */
 void repl_ids_shifted(struct server *srv, const char *id, struct psync_ids *ids);
 void repl_replica_add(struct client *c);

@@ -17,13 +17,15 @@
 
 /* With a NIC, kernel sockets are looked at this often while packets keep coming. */
 #define SOCK_POLL_EVERY_US 50
-/* Adaptive: spin this long without work before the first sleep, then sleep in steps up to the
- * longest. */
-#define IDLE_SPIN_US  40
-#define IDLE_SLEEP_US 50
-#define IDLE_LONG_US  (2 * 1000)
-#define IDLE_SOCK_US  (5 * 1000)
-#define INBOX_BURST   32
+/* Adaptive: spin this long without work before the first sleep. */
+#define IDLE_SPIN_US 40
+/* Sleeps: what descriptors and messages end; what nothing ends, while work was recent, and later.
+ */
+#define IDLE_LONG_US      (5 * 1000)
+#define IDLE_POLL_US      25
+#define IDLE_POLL_LONG_US 100
+#define IDLE_RECENT_US    1000
+#define INBOX_BURST       32
 
 static void core_clock(struct core *core)
 {
@@ -189,21 +191,37 @@ unsigned core_poll(struct core *core)
 	return done + waits;
 }
 
-/* Waits for sockets, messages or time. Sleeps are short while the NIC has to be polled. */
+/* How long the core may sleep: until the next timer of a stack at most, and shortly while a NIC has
+ * to be polled. */
+static int sleep_us(const struct core *core)
+{
+	uint64_t us = IDLE_LONG_US;
+
+	if (core->must_poll)
+		us = core->now_us - core->idle_since_us < IDLE_RECENT_US ? IDLE_POLL_US
+									 : IDLE_POLL_LONG_US;
+	for (unsigned i = 0; i < core->nr_nets; i++) {
+		uint64_t at = net_next_deadline(core->nets[i]);
+
+		if (at <= core->now_us)
+			return 0;
+		if (at - core->now_us < us)
+			us = at - core->now_us;
+	}
+	return (int)us;
+}
+
+/* Waits for sockets, devices, messages or time. */
 static void core_sleep(struct core *core)
 {
-	uint64_t idle_us = core->now_us - core->idle_since_us;
-	int timeout_us = IDLE_SOCK_US;
+	int us = sleep_us(core);
 
-	if (core->nr_nets) {
-		timeout_us = idle_us < 1000 ? IDLE_SLEEP_US / 2 : IDLE_SLEEP_US;
-		if (idle_us > 1000 * 1000)
-			timeout_us = IDLE_SLEEP_US * 2;
-	}
+	if (us == 0)
+		return;
 	atomic_store_explicit(&core->sleeping, true, memory_order_relaxed);
-	atomic_thread_fence(memory_order_seq_cst); /* pairs with core_post() */
-	if (rte_ring_empty(core->inbox) && !atomic_load(&core->stop)) {
-		conn_sock_poll(core, timeout_us);
+	atomic_thread_fence(memory_order_seq_cst); /* pairs with core_kick() */
+	if (rte_ring_empty(core->inbox) && nic_rings_empty(core) && !atomic_load(&core->stop)) {
+		conn_sock_poll(core, us);
 		core->ctr.sleeps++;
 	}
 	atomic_store_explicit(&core->sleeping, false, memory_order_relaxed);

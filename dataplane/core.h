@@ -67,6 +67,7 @@ struct core {
 	const struct core_ops *ops;
 	void *app; /* the application's part of the core */
 	bool adaptive;
+	bool must_poll; /* a NIC cannot end a sleep: sleeps stay short */
 
 	/* the loop's clock */
 	uint64_t now_us; /* monotonic */

@@ -66,6 +66,9 @@ unsigned nic_rx(struct core *core);
 void nic_run(struct core *core);
 unsigned nic_tx(struct core *core);
 
+/* Nothing waits in the rings through which other cores hand frames over. */
+bool nic_rings_empty(const struct core *core);
+
 /* The stack through which the address is reached, or NULL: not by a NIC. */
 struct net *nic_route(struct core *core, const struct ip_addr *ip);
 

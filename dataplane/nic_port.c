@@ -9,6 +9,7 @@
 #include "checks.h"
 #include "dataplane/conn.h"
 #include "dataplane/ip/flow.h"
+#include "dataplane/nic_wake.h"
 #include "dataplane/tcp/tcp.h"
 
 #include <errno.h>
@@ -51,6 +52,7 @@ struct nic {
 	uint16_t rx_desc, tx_desc;
 	struct rte_ether_addr mac;
 	uint64_t tx_offloads, rx_offloads;
+	bool wakes; /* stands on descriptors that end a sleep: nic_wake.h */
 	unsigned nr_cores;
 	struct rte_mempool *mpool;
 	struct rte_ring
@@ -116,6 +118,16 @@ static int port_find(struct nic *nic, char *err, size_t err_len)
 	return 0;
 }
 
+static bool is_wakeable(const char *driver)
+{
+	static const char *const names[] = {"net_af_xdp", "net_af_packet", "net_tap"};
+
+	for (unsigned i = 0; i < RTE_DIM(names); i++)
+		if (strcmp(driver, names[i]) == 0)
+			return true;
+	return false;
+}
+
 static int port_configure(struct nic *nic, char *err, size_t err_len)
 {
 	struct rte_eth_dev_info info;
@@ -125,6 +137,7 @@ static int port_configure(struct nic *nic, char *err, size_t err_len)
 	memset(&conf, 0, sizeof(conf));
 	if (rc)
 		goto failed;
+	nic->wakes = is_wakeable(info.driver_name);
 	nic->nr_queues =
 		(uint16_t)RTE_MIN(nic->nr_cores, RTE_MIN(info.max_rx_queues, info.max_tx_queues));
 	if (nic->nr_queues < nic->nr_cores ||
@@ -313,6 +326,12 @@ int nic_start(struct nic *nic, char *err, size_t err_len)
 	}
 	rte_eth_promiscuous_disable(nic->port);
 	net_announce(&nic->queues[0]->net);
+	for (unsigned i = 0; i < nic->nr_cores; i++) {
+		struct nic_queue *q = nic->queues[i];
+
+		if (q->polls && (!nic->wakes || nic_wake_watch(q->core) == 0))
+			q->core->must_poll = true;
+	}
 	return 0;
 }
 
@@ -538,6 +557,19 @@ unsigned nic_tx(struct core *core)
 		done += queue_flush(q);
 	}
 	return done;
+}
+
+bool nic_rings_empty(const struct core *core)
+{
+	for (unsigned i = 0; i < core->nr_nets; i++) {
+		const struct nic_queue *q = core->queues[i];
+
+		if (q->spread && !rte_ring_empty(q->spread))
+			return false;
+		if (core->id == 0 && q->nic->tx_ring && !rte_ring_empty(q->nic->tx_ring))
+			return false;
+	}
+	return true;
 }
 
 /* --- between the cores --- */

@@ -155,6 +155,14 @@ bool log_flush_wanted(const struct log *log);
  */
 int log_reset(struct log *log, uint64_t off, const struct pool_repl *repl);
 
+/*
+ * Takes back [@end, tail), durably: for recovery, which may find that the last append was torn
+ * between two runs, so that the log ends inside a command. Before the first append; nothing above
+ * @end was ever sent or acknowledged. Returns 0, -EINVAL (@end is not between S and the tail), or
+ * -EOVERFLOW (incarnations used up). Aborts if the medium fails.
+ */
+int log_truncate(struct log *log, uint64_t end);
+
 /* Sums over writers; not a consistent cut. */
 struct log_stats {
 	uint64_t tail, start, watermark, durable, hint, space;

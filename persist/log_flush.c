@@ -124,6 +124,24 @@ int log_reset(struct log *log, uint64_t off, const struct pool_repl *repl)
 	return 0;
 }
 
+int log_truncate(struct log *log, uint64_t end)
+{
+	struct pool_sb next = log->pool->sb;
+
+	if (end < next.snap_off || end < next.log_start || end > log_tail(log))
+		return -EINVAL;
+	if (next.incarnation >= UINT32_MAX - 1)
+		return -EOVERFLOW;
+	/* With a new incarnation the records of what is taken back mean nothing any more. */
+	next.incarnation++;
+	next.hint = end;
+	next.ceiling = end + log->ahead;
+	if (next.ceiling > next.snap_off + next.ring_size)
+		next.ceiling = next.snap_off + next.ring_size;
+	log_restart_commit(log, &next);
+	return 0;
+}
+
 void log_close_clean(struct log *log)
 {
 	struct pool_sb next = log->pool->sb;

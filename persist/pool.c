@@ -128,6 +128,7 @@ void pool_repl_get(const struct pool *pool, struct pool_repl *repl)
 	memcpy(repl->replid, pool->sb.replid, POOL_REPLID_LEN);
 	memcpy(repl->replid2, pool->sb.replid2, POOL_REPLID_LEN);
 	repl->second_repl_offset = pool->sb.second_repl_offset;
+	repl->is_copy = (pool->sb.flags & SB_F_COPY) != 0;
 }
 
 int pool_repl_set(struct pool *pool, const struct pool_repl *repl)

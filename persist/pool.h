@@ -53,6 +53,7 @@ struct pool_repl {
 	char replid[POOL_REPLID_LEN + 1];
 	char replid2[POOL_REPLID_LEN + 1]; /* 40 '0' for none */
 	int64_t second_repl_offset;        /* -1 for none */
+	bool is_copy; /* the history of replid is a master's: who writes on under it forks it */
 };
 
 struct pool_info {

@@ -150,7 +150,9 @@ int pool_sb_repl_set(struct pool_sb *sb, const struct pool_repl *repl)
 	memcpy(sb->replid, repl->replid, sizeof(sb->replid));
 	memcpy(sb->replid2, repl->replid2, sizeof(sb->replid2));
 	sb->second_repl_offset = repl->second_repl_offset;
-	sb->flags &= ~SB_F_SUSPECT;
+	sb->flags &= ~(SB_F_SUSPECT | SB_F_COPY);
+	if (repl->is_copy)
+		sb->flags |= SB_F_COPY;
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "app/commands/command.h"
 #include "app/control.h"
 #include "app/repl_sync.h"
+#include "checks.h"
 #include "dataplane/core.h"
 #include "persist/log.h"
 
@@ -17,23 +18,55 @@
 
 /* --- REPLICAOF --- */
 
+static const char ok[] = "+OK\r\n";
+
+/* Roles change on core 0, in the order in which they were asked for. */
 struct role_msg {
 	struct core_msg msg;
 	struct server *srv;
 	uint64_t client_id;
+	bool again;
 };
+
+static bool post_role(
+	struct server *srv, uint64_t client_id, void (*fn)(struct core *, struct core_msg *))
+{
+	struct role_msg *msg = calloc(1, sizeof(*msg));
+
+	if (!msg)
+		return false;
+	msg->msg.fn = fn;
+	msg->srv = srv;
+	msg->client_id = client_id;
+	if (core_post(srv->cores[0]->core, &msg->msg)) {
+		free(msg);
+		return false;
+	}
+	return true;
+}
+
+static void promoted(struct server *srv, uint64_t client_id);
+
+static void promote_run(struct core *core, struct core_msg *m)
+{
+	struct role_msg *msg = (struct role_msg *)m;
+
+	promoted(msg->srv, msg->client_id);
+	free(msg);
+}
 
 static void promoted(struct server *srv, uint64_t client_id)
 {
-	static const char ok[] = "+OK\r\n", select0[] = "*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n";
-	struct repl *r = srv->repl;
-	struct app_core *ac = srv->cores[0];
-
-	/* The inherited stream returns to database 0 before anything of the new history. */
-	if (atomic_load(&r->stream_db) != 0 && log_admit(ac->log, sizeof(select0)) == 0) {
-		log_append(ac->log, select0, sizeof(select0) - 1);
-		atomic_store(&r->stream_db, 0);
+	if (srv->repl->link) { /* another REPLICAOF has come in between: the later word counts */
+		srv->repl->promoting = false;
+		client_send_unblock(srv, client_id, ok, sizeof(ok) - 1);
+		return;
 	}
+	if (!repl_return_to_db0(srv->cores[0])) { /* once there is room in the log */
+		BUG_ON(!post_role(srv, client_id, promote_run));
+		return;
+	}
+	srv->repl->promoting = false;
 	atomic_store(&srv->is_replica, false);
 	for (unsigned i = 0; i < srv->nr_cores; i++)
 		repl_post_drop_replicas(srv, i);
@@ -45,11 +78,28 @@ static void detach_run(struct core *core, struct core_msg *m)
 {
 	struct role_msg *msg = (struct role_msg *)m;
 	struct server *srv = msg->srv;
+	struct repl *r = srv->repl;
 	struct psync_ids ids;
 
+	if (r->promoting && !msg->again) { /* somebody else's: ours is answered behind it */
+		BUG_ON(core_post(core, &msg->msg));
+		return;
+	}
+	if (!atomic_load(&srv->is_replica) || (msg->again && r->link)) {
+		client_send_unblock(srv, msg->client_id, ok, sizeof(ok) - 1);
+		r->promoting = false;
+		free(msg);
+		return;
+	}
+	r->promoting = true;
 	repl_sync_detach(srv);
+	if (r->full) { /* the control thread is storing a new set: the history is that set's */
+		msg->again = true;
+		BUG_ON(core_post(core, &msg->msg));
+		return;
+	}
 	repl_ids_shifted(srv, NULL, &ids);
-	repl_ids_change(srv, &ids, promoted, msg->client_id);
+	repl_ids_change(srv, &ids, false, promoted, msg->client_id);
 	free(msg);
 }
 
@@ -57,35 +107,25 @@ static void attach_run(struct core *core, struct core_msg *m)
 {
 	struct role_msg *msg = (struct role_msg *)m;
 
-	if (atomic_load(&msg->srv->is_replica) && repl_sync_attach(msg->srv))
+	atomic_store(&msg->srv->is_replica, true); /* a promotion may have come in between */
+	if (repl_sync_attach(msg->srv))
 		server_log(msg->srv, 3, "repl: cannot follow the master: out of memory");
 	free(msg);
 }
 
-static bool post_role(struct client *c, void (*fn)(struct core *, struct core_msg *))
-{
-	struct role_msg *msg = calloc(1, sizeof(*msg));
-
-	if (!msg)
-		return false;
-	msg->msg.fn = fn;
-	msg->srv = c->srv;
-	msg->client_id = c->id;
-	if (core_post(c->srv->cores[0]->core, &msg->msg)) {
-		free(msg);
-		return false;
-	}
-	return true;
-}
-
 static void become_master(struct client *c)
 {
+	struct repl *r = c->srv->repl;
+
 	if (!atomic_load(&c->srv->is_replica)) {
 		reply_ok(c);
 		return;
 	}
 	config_set_replicaof(c->srv->cfg, NULL, 0);
-	if (!post_role(c, detach_run)) {
+	rte_spinlock_lock(&r->lock);
+	r->master_host[0] = 0; /* whoever names the same master again means it */
+	rte_spinlock_unlock(&r->lock);
+	if (!post_role(c->srv, c->id, detach_run)) {
 		reply_err(c, "ERR busy, try again");
 		return;
 	}
@@ -132,7 +172,7 @@ static void cmd_replicaof(struct client *c)
 	atomic_store(&r->link_up, false);
 	atomic_store(&c->srv->is_replica, true);
 	server_log(c->srv, 2, "repl: REPLICAOF %s:%d from %s", host, (int)port, c->peer);
-	if (!post_role(c, attach_run)) {
+	if (!post_role(c->srv, c->id, attach_run)) {
 		reply_err(c, "ERR busy, try again");
 		return;
 	}

@@ -344,6 +344,39 @@ static bool seg_trim(struct tcp_conn *c, struct pkt *p, bool *has_fin)
 	return true;
 }
 
+/* The peer's data ends at seq: what was kept beyond it cannot be. */
+static void ooo_cut(struct tcp_conn *c, uint32_t seq)
+{
+	struct pkt **at = &c->ooo_head, *last = NULL;
+	uint8_t kept = 0;
+
+	while (*at && seq_lt((*at)->tcp.seq, seq)) {
+		last = *at;
+		at = &last->next;
+	}
+	while (*at) {
+		struct pkt *p = *at;
+
+		*at = p->next;
+		c->ooo_pkts--;
+		rx_pkts_add(c->ts, -1);
+		net_drop(conn_net(c), p, DROP_TCP_WINDOW);
+	}
+	c->ooo_tail = last;
+	if (last && seq_gt(last->tcp.end, seq)) {
+		pkt_trim(last, seq - last->tcp.seq);
+		last->tcp.end = seq;
+	}
+	for (uint8_t i = 0; i < c->nr_sacks; i++) {
+		if (seq_geq(c->sacks[i].start, seq))
+			continue;
+		c->sacks[kept] = c->sacks[i];
+		c->sacks[kept].end = seq_min(c->sacks[i].end, seq);
+		kept++;
+	}
+	c->nr_sacks = kept;
+}
+
 /* The FIN has its turn. */
 static void fin_take(struct tcp_conn *c)
 {
@@ -379,6 +412,7 @@ void tcp_rcv_segment(struct tcp_conn *c, struct pkt *p)
 	if (has_fin && !c->has_rcv_fin) {
 		c->has_rcv_fin = true;
 		c->rcv_fin_seq = p->tcp.end;
+		ooo_cut(c, p->tcp.end);
 	}
 	if (!p->len)
 		pkt_free(conn_net(c)->pool, p);

@@ -3,8 +3,9 @@
 """millrace against redis-server: the same load over a veth pair, one processor for the server, one
 for the client.
 
-usage: first_figures.py [--tool PATH] [--rounds N] [--seconds N] [--pipelines 1,16] [--pool DIR] [--durability MODE]
-                        [--server-cpu N] [--client-cpu N] [-- MILLRACE-OPTION...]
+usage: first_figures.py [--tool PATH] [--rounds N] [--seconds N] [--pipelines 1,16] [--pool DIR]
+                        [--durability MODE] [--server-cpu N] [--client-cpu N] [-- OPTION...]
+OPTION: more of millrace's own.
 
 50 connections, 32-byte values, SET and GET 1:1. millrace runs on net_af_xdp on the veth's end, with
 its pool in DIR (a file there: memory-backed in /dev/shm, else on disk) and every acknowledged write

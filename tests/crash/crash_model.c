@@ -98,6 +98,7 @@ static void repl_random(struct model *m, struct pool_repl *repl)
 		repl->replid2[i] = "0123456789abcdef"[crash_rnd(m, 16)];
 	}
 	repl->second_repl_offset = (int64_t)crash_rnd(m, 1000000);
+	repl->is_copy = crash_rnd(m, 2);
 }
 
 static void step_repl_set(struct model *m)

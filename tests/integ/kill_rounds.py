@@ -7,7 +7,7 @@ Every start of the master is with one poll core or two, so that a pool is recove
 number of writers left.
 
 usage: kill_rounds.py [--rounds N] [--seconds S] [--seed N] [--pmem]
-       5 rounds when nothing is said; --pmem: treats the pools as persistent memory (PMEM_IS_PMEM_FORCE)
+       5 rounds when nothing is said; --pmem: the pools are taken for persistent memory
 """
 import argparse
 import os

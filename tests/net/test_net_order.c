@@ -182,6 +182,27 @@ static void fin_before_its_data_waits(void **state)
 	lab_down(&lab);
 }
 
+static void data_kept_beyond_a_later_fin_is_forgotten(void **state)
+{
+	struct lab lab;
+	struct report r;
+
+	up(&lab, &r, 8);
+	send(&lab, 100, 300);
+	send(&lab, 500, 100);
+	lab_forge(&lab, TCP_ACK | TCP_FIN, 300, 0, 0);
+	net_run(&lab.b.net, lab.now_us);
+	assert_int_equal(r.nr, 1);
+	assert_int_equal(r.end[0], 300);
+	send(&lab, 0, 100);
+	net_run(&lab.b.net, lab.now_us);
+	assert_int_equal(r.ack, 301);
+	assert_int_equal(r.nr, 0);
+	assert_int_equal(lab.b.app.rx_done, 300);
+	assert_int_equal(lab.b.app.nr_eof, 1);
+	lab_down(&lab);
+}
+
 static void data_beyond_the_window_is_cut(void **state)
 {
 	struct lab lab;
@@ -274,6 +295,7 @@ int main(void)
 		cmocka_unit_test(duplicate_is_reported),
 		cmocka_unit_test(overlaps_are_cut_and_nothing_is_delivered_twice),
 		cmocka_unit_test(fin_before_its_data_waits),
+		cmocka_unit_test(data_kept_beyond_a_later_fin_is_forgotten),
 		cmocka_unit_test(data_beyond_the_window_is_cut),
 		cmocka_unit_test(echo_is_of_the_oldest_unacknowledged),
 		cmocka_unit_test(any_order_delivers_the_pattern),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Sourced by quickstart and runtests: installs the Debian packages of packages.txt that are missing.
 #
-# Invariants: when nothing is missing, nothing is run but one dpkg-query; no service is started by an installation;
+# Invariants: when nothing is missing, only dpkg-query is run; no installation starts a service;
 # a file that is made here (policy-rc.d) is removed again.
 
 packages_list() { # groups...: the packages of these groups
@@ -52,8 +52,8 @@ packages_install() ( # "sudo" or "", "package package ..."
 	fi
 	# shellcheck disable=SC2086 # one word each
 	$sudo env DEBIAN_FRONTEND=noninteractive apt-get -q update </dev/null >"$log" 2>&1 &&
-		$sudo env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends \
-			$2 </dev/null >>"$log" 2>&1 && exit 0
+		$sudo env DEBIAN_FRONTEND=noninteractive apt-get -q install -y \
+			--no-install-recommends $2 </dev/null >>"$log" 2>&1 && exit 0
 	echo "install: apt-get failed; its last lines:" >&2
 	tail -n 20 "$log" >&2
 	exit 1

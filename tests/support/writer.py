@@ -3,8 +3,9 @@
 """The checking writer: records every acknowledged write, and finds out later whether each of them
 is there.
 
-usage: writer.py write  --port N [--host A] [--connections N] [--pipeline N] [--prefix P] [--seconds S] --state FILE
-       writer.py verify --port N [--host A] [--state FILE]...
+usage: writer.py write  --port N --state FILE [--host A] [--connections N] [--pipeline N]
+                        [--prefix P] [--seconds S]
+       writer.py verify --port N --state FILE [--host A]
 
 Each connection sets its own keys, prefix:connection:number, number rising from 0, each once, each
 with a value that follows from its key; and counts its pipelines with INCR. One connection's
