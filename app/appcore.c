@@ -2,6 +2,7 @@
 #include "app/appcore.h"
 
 #include "app/commands/dispatch.h"
+#include "app/commands/evict.h"
 #include "app/replication.h"
 #include "app/snapshot.h"
 #include "dataplane/clock.h"
@@ -72,6 +73,7 @@ static bool work(struct core *core)
 	more |= client_core_work(ac);
 	more |= snapshot_core_work(ac);
 	more |= expire_work(ac);
+	more |= evict_core_work(ac);
 	more |= ks_reclaim(ac->srv->ks, RECLAIM_KEYS);
 	repl_core_work(ac);
 	return more;

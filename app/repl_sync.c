@@ -84,12 +84,15 @@ static void on_position(void *ctx, char id[41], int64_t *offset)
 	*offset = (int64_t)log_tail(srv->log) + 1;
 }
 
-static void resumed_durable(struct server *srv, uint64_t unused)
+static void resumed_go_on(struct server *srv, uint64_t unused)
 {
-	for (unsigned i = 0; i < srv->nr_cores; i++)
-		repl_post_drop_replicas(srv, i); /* they learn the new id when they come back */
 	if (srv->repl->link)
 		link_resume(srv->repl->link);
+}
+
+static void resumed_durable(struct server *srv, uint64_t unused)
+{
+	repl_drop_all(srv, resumed_go_on, 0);
 }
 
 static int on_resumed(void *ctx, const char *id)
@@ -355,8 +358,8 @@ static void stream_check(struct server *srv)
 
 	if (!apply_error(r->apply))
 		return;
-	server_log(srv, 3, "repl: the master's stream cannot be followed: %s",
-		apply_error(r->apply));
+	server_log(
+		srv, 3, "repl: the master's stream cannot be followed: %s", apply_error(r->apply));
 	link_drop(r->link, "protocol error");
 }
 

@@ -75,7 +75,8 @@ static void ids_set(struct server *srv, const struct psync_ids *ids)
 	rte_spinlock_unlock(&srv->repl->lock);
 }
 
-/* A replica starts as a master: as after REPLICAOF NO ONE, its history goes on under an id of its own. */
+/* A replica starts as a master: as after REPLICAOF NO ONE, its history goes on under an id of its
+ * own. */
 static int start_promoted(struct server *srv)
 {
 	struct app_core *ac = srv->cores[0];
@@ -321,20 +322,60 @@ void repl_drop_replicas(struct app_core *ac, const char *reason)
 	}
 }
 
-static void drop_run(struct core *core, struct core_msg *msg)
+/* Sent to every core; the last one to have dropped its replicas lets things go on, on core 0. */
+struct drop_all {
+	atomic_uint nr_left;
+	struct server *srv;
+	void (*then)(struct server *srv, uint64_t client_id);
+	uint64_t client_id;
+};
+
+struct drop_msg {
+	struct core_msg msg;
+	struct drop_all *all;
+};
+
+static void drop_done(struct core *core, struct core_msg *m)
 {
-	repl_drop_replicas(core->app, "the replication id has changed");
-	free(msg);
+	struct drop_all *all = ((struct drop_msg *)m)->all;
+
+	all->then(all->srv, all->client_id);
+	free(all);
+	free(m);
 }
 
-void repl_post_drop_replicas(struct server *srv, unsigned core)
+static void drop_run(struct core *core, struct core_msg *m)
 {
-	struct core_msg *msg = malloc(sizeof(*msg));
+	struct drop_all *all = ((struct drop_msg *)m)->all;
 
-	BUG_ON(!msg);
-	msg->fn = drop_run;
-	BUG_ON(core_post(
-		srv->cores[core]->core, msg)); /* a few a lifetime, against thousands of places */
+	repl_drop_replicas(core->app, "the replication id has changed");
+	if (atomic_fetch_sub(&all->nr_left, 1) > 1) {
+		free(m);
+		return;
+	}
+	m->fn = drop_done;
+	/* One message a change of role, against thousands of places. */
+	BUG_ON(core_post(all->srv->cores[0]->core, m));
+}
+
+void repl_drop_all(struct server *srv, void (*then)(struct server *srv, uint64_t client_id),
+	uint64_t client_id)
+{
+	struct drop_all *all = calloc(1, sizeof(*all));
+
+	BUG_ON(!all);
+	atomic_store(&all->nr_left, srv->nr_cores);
+	all->srv = srv;
+	all->then = then;
+	all->client_id = client_id;
+	for (unsigned i = 0; i < srv->nr_cores; i++) {
+		struct drop_msg *m = calloc(1, sizeof(*m));
+
+		BUG_ON(!m);
+		m->msg.fn = drop_run;
+		m->all = all;
+		BUG_ON(core_post(srv->cores[i]->core, &m->msg));
+	}
 }
 
 static void replica_check(struct app_core *ac, struct replica *rep)
@@ -379,8 +420,9 @@ static void ping(struct app_core *ac)
 {
 	static const char text[] = "*1\r\n$4\r\nping\r\n";
 	struct repl *r = ac->srv->repl;
-	uint64_t period = 1000000ull * (unsigned)atomic_load_explicit(&ac->srv->cfg->repl_ping_period_s,
-					       memory_order_relaxed);
+	uint64_t period =
+		1000000ull * (unsigned)atomic_load_explicit(
+				     &ac->srv->cfg->repl_ping_period_s, memory_order_relaxed);
 
 	if (ac->now_us - r->ping_us < period)
 		return;
@@ -468,7 +510,8 @@ void repl_request_acks(struct app_core *ac)
 {
 	static const char text[] = "*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n";
 
-	/* It touches no partition, so only the core where the role changes knows what the role is. */
+	/* It touches no partition, so only the core where the role changes knows what the role is.
+	 */
 	if (ac->id != 0) {
 		repl_post_request_acks(ac->srv);
 		return;

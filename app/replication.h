@@ -38,7 +38,7 @@ struct repl {
 	/* core 0 */
 	struct link *link; /* NULL: we are a master */
 	struct apply *apply;
-	struct full_sync *full; /* repl_sync.c: a set that is being taken in */
+	struct full_sync *full;            /* repl_sync.c: a set that is being taken in */
 	uint64_t ack_us, ping_us, good_us; /* monotonic */
 	bool need_full;       /* what is here belongs to no history: ask for a full sync */
 	bool apply_stuck;     /* the stream waits for room or a partition */
@@ -78,8 +78,10 @@ void repl_ids_shifted(struct server *srv, const char *id, struct psync_ids *ids)
 void repl_replica_add(struct client *c);
 void repl_full_sync(struct client *c);
 void repl_drop_replicas(struct app_core *ac, const char *reason);
-void repl_post_drop_replicas(
-	struct server *srv, unsigned core); /* they come back and learn a new id */
+/* Drops the replicas of all cores, so that they come back and learn a new id, then calls then() on
+ * core 0. What then() begins (a new history) reaches no replica on its old link. */
+void repl_drop_all(struct server *srv, void (*then)(struct server *srv, uint64_t client_id),
+	uint64_t client_id);
 
 /* Core hooks. */
 void repl_core_work(struct app_core *ac); /* core 0: link, PING; all: nothing */

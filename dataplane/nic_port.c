@@ -294,6 +294,7 @@ int nic_attach(struct nic *nic, struct core *core, char *err, size_t err_len)
 		cfg.gateway = ip_addr_from_v4(nic->cfg.gateway);
 	memcpy(cfg.secret, nic->cfg.secret, sizeof(cfg.secret));
 	cfg.obuf_bytes_max = nic->cfg.obuf_bytes_max;
+	cfg.tcp.max_rx_pkts = NIC_POOL_SIZE / 4 / nic->nr_cores; /* the device needs its share */
 	if (nic->tx_offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM)
 		cfg.offloads |= NET_TX_IP_CSUM;
 	if (nic->tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM)

@@ -2,6 +2,7 @@
 #include "app/commands/dispatch.h"
 
 #include "app/commands/connection.h"
+#include "app/commands/evict.h"
 #include "app/commands/monitor.h"
 #include "app/control.h"
 #include "app/latency.h"
@@ -20,8 +21,6 @@
 /* Beyond its arguments, what a record of one command may need: MULTI, EXEC, SELECTs, a number as
  * text. */
 #define RECORD_SLACK 8192
-/* Victims of eviction before one command at the most, so that a burst stays short. */
-#define EVICT_MAX 64
 
 static inline bool is_applier(const struct client *c)
 {
@@ -85,38 +84,6 @@ const struct command *command_find(struct client *c, char *err, size_t err_len)
 	return cmd;
 }
 
-static bool evict_log(void *ctx, uint32_t part, int db, const struct entry *e)
-{
-	struct app_core *ac = ctx;
-
-	/* Asked again under the lock: a replica's log takes nothing but its master's stream. */
-	if (flag_on(&ac->srv->is_replica) || propagate_admit_del(ac, entry_key(e)))
-		return false;
-	propagate_del(ac, part, db, entry_key(e), flag_on(&ac->srv->cfg->lazyfree_eviction));
-	ac->evicted_keys++;
-	return true;
-}
-
-/* Frees memory by the policy. True: within the limit (or nothing set). */
-static bool evict_to_limit(struct client *c)
-{
-	struct server *srv = c->srv;
-	uint64_t max = atomic_load_explicit(&srv->cfg->maxmemory, memory_order_relaxed);
-
-	if (max == 0 || is_applier(c) ||
-		atomic_load_explicit(&srv->pause_until_ms, memory_order_relaxed) > c->now_ms)
-		return true; /* a pause is for a log that rests */
-	if (flag_on(&srv->is_replica) && flag_on(&srv->cfg->replica_ignore_maxmemory))
-		return true;
-	for (int i = 0; server_used_memory(srv) > max; i++) {
-		if (flag_on(&srv->is_replica) || i == EVICT_MAX)
-			return false;
-		if (ks_evict_one(srv->ks, c->core_id, c->now_ms, evict_log, c->ac) == 0)
-			return false;
-	}
-	return true;
-}
-
 /* The refusals that depend on the node's state, in Redis' order. NULL: none. */
 static const char *refuse_by_state(struct client *c, const struct command *cmd)
 {
@@ -124,7 +91,7 @@ static const char *refuse_by_state(struct client *c, const struct command *cmd)
 	bool write = cmd->flags & CMD_WRITE;
 	bool replica = flag_on(&srv->is_replica);
 
-	if (!evict_to_limit(c) && (cmd->flags & CMD_DENYOOM))
+	if (!evict_for_command(c->ac) && (cmd->flags & CMD_DENYOOM))
 		return REPLY_OOM;
 	if (write && !replica && flag_on(&srv->snapshot_failed) &&
 		flag_on(&srv->cfg->stop_writes_on_bgsave_error))

@@ -68,10 +68,13 @@ static void promoted(struct server *srv, uint64_t client_id)
 	}
 	srv->repl->promoting = false;
 	atomic_store(&srv->is_replica, false);
-	for (unsigned i = 0; i < srv->nr_cores; i++)
-		repl_post_drop_replicas(srv, i);
 	server_log(srv, 2, "repl: master now off=%llu", (unsigned long long)log_tail(srv->log));
 	client_send_unblock(srv, client_id, ok, sizeof(ok) - 1);
+}
+
+static void ids_durable(struct server *srv, uint64_t client_id)
+{
+	repl_drop_all(srv, promoted, client_id);
 }
 
 static void detach_run(struct core *core, struct core_msg *m)
@@ -99,7 +102,7 @@ static void detach_run(struct core *core, struct core_msg *m)
 		return;
 	}
 	repl_ids_shifted(srv, NULL, &ids);
-	repl_ids_change(srv, &ids, false, promoted, msg->client_id);
+	repl_ids_change(srv, &ids, false, ids_durable, msg->client_id);
 	free(msg);
 }
 

@@ -97,10 +97,10 @@ static void draw_cell(struct draw *d, uint32_t part, int db, const struct ks_cel
 			consider(d, part, db, heap->items[ks_rand_below(heap->nr)].e);
 }
 
-static bool part_has_candidates(const struct draw *d, uint32_t part)
+static bool part_has_candidates(const struct draw *d, const struct keyspace *ks, uint32_t part)
 {
-	for (uint32_t db = 0; db < d->ks->nr_dbs; db++) {
-		const struct ks_cell *cell = ks_cell(d->ks, (int)db, part);
+	for (uint32_t db = 0; db < ks->nr_dbs; db++) {
+		const struct ks_cell *cell = ks_cell(ks, (int)db, part);
 
 		if (cell && nr_candidates(d, cell) > 0)
 			return true;
@@ -134,7 +134,7 @@ static void draw_all(struct draw *d)
 	for (uint32_t i = 0; i < d->ks->nr_parts && d->left > 0; i++) {
 		uint32_t part = (first + i) & (d->ks->nr_parts - 1);
 
-		if (part_has_candidates(d, part))
+		if (part_has_candidates(d, d->ks, part))
 			draw_part(d, part);
 	}
 }
@@ -164,6 +164,19 @@ static size_t remove_victim(struct draw *d, unsigned core, ks_removed_fn fn, voi
 	}
 	ks_part_unlock(d->ks, v->part);
 	return size;
+}
+
+bool ks_can_evict(const struct keyspace *ks)
+{
+	struct draw d = {
+		.policy = (enum ks_policy)atomic_load_explicit(&ks->policy, memory_order_relaxed)};
+
+	if (d.policy == KS_NOEVICTION)
+		return false;
+	for (uint32_t part = 0; part < ks->nr_parts; part++)
+		if (part_has_candidates(&d, ks, part))
+			return true;
+	return false;
 }
 
 size_t ks_evict_one(struct keyspace *ks, unsigned core, int64_t now_ms, ks_removed_fn fn, void *ctx)

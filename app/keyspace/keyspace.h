@@ -254,6 +254,8 @@ void ks_set_policy(struct keyspace *ks, enum ks_policy policy, unsigned samples,
  * Returns bytes freed, 0 when nothing can go. */
 size_t ks_evict_one(
 	struct keyspace *ks, unsigned core, int64_t now_ms, ks_removed_fn fn, void *ctx);
+/* True if the policy allows to evict and there is something that it may take. Any thread. */
+bool ks_can_evict(const struct keyspace *ks);
 
 /* --- snapshots --- */
 

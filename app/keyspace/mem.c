@@ -97,8 +97,10 @@ void mem_free(void *ptr)
 size_t mem_used(void)
 {
 	int64_t sum = 0;
+	unsigned nr = atomic_load_explicit(&nr_claimed, memory_order_relaxed);
 
-	for (unsigned i = 0; i < MEM_SLOTS; i++)
+	for (unsigned i = 0; i < MEM_SLOTS - 1 && i < nr; i++)
 		sum += atomic_load_explicit(&slots[i].bytes, memory_order_relaxed);
+	sum += atomic_load_explicit(&slots[MEM_SLOTS - 1].bytes, memory_order_relaxed);
 	return sum > 0 ? (size_t)sum : 0;
 }
