@@ -3,6 +3,7 @@
 
 #include "app/commands/dispatch.h"
 #include "app/commands/evict.h"
+#include "app/latency.h"
 #include "app/replication.h"
 #include "app/snapshot.h"
 #include "dataplane/clock.h"
@@ -32,6 +33,7 @@ static bool expire_log(void *ctx, uint32_t part, int db, const struct entry *e)
 static unsigned expire_part(struct app_core *ac, uint32_t part)
 {
 	struct keyspace *ks = ac->srv->ks;
+	uint64_t start = clock_cycles();
 	unsigned n = 0;
 
 	if (!ks_part_trylock(ks, part))
@@ -39,6 +41,8 @@ static unsigned expire_part(struct app_core *ac, uint32_t part)
 	if (!atomic_load_explicit(&ac->srv->is_replica, memory_order_relaxed))
 		n = ks_expire_part(ks, ac->id, part, ac->now_ms, EXPIRE_KEYS, expire_log, ac);
 	ks_part_unlock(ks, part);
+	latency_add_us(ac->srv, "expire-cycle",
+		(uint64_t)((double)(clock_cycles() - start) * ac->us_per_cycle));
 	return n;
 }
 

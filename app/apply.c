@@ -152,7 +152,8 @@ static bool has_room(struct apply *a, size_t len)
 	rc = log_admit(a->client->ac->log, len);
 	if (rc == -EMSGSIZE) { /* only a snapshot can bring it */
 		a->client->srv->repl->need_full = true;
-		a->error = "a command is larger than the log in persistent memory can take (pmem-size)";
+		a->error =
+			"a command is larger than the log in persistent memory can take (pmem-size)";
 	}
 	return rc == 0;
 }

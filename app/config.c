@@ -254,8 +254,11 @@ static int change_do(
 	struct config *cfg, struct change *ch, const char *value, const struct config_err *err)
 {
 	char *now;
-	int rc = set_text(cfg, ch->d, value, err);
+	int rc;
 
+	if (ch->d->flags & DIR_IMMUTABLE) /* it is what it is: changes_find() */
+		return 0;
+	rc = set_text(cfg, ch->d, value, err);
 	if (rc != 0)
 		return rc;
 	now = config_value_format(cfg, ch->d);
@@ -290,8 +293,10 @@ static void changes_undo(struct config *cfg, struct change *ch, unsigned nr)
 	char buf[CONFIG_ERR_MAX];
 	struct config_err ignored = {buf, sizeof(buf), false};
 
-	for (unsigned i = nr; i-- > 0;) /* backwards: an alias may have changed a value again */
-		set_text(cfg, ch[i].d, ch[i].old, &ignored);
+	for (unsigned i = nr; i-- > 0;) { /* backwards: an alias may have changed a value again */
+		if (!(ch[i].d->flags & DIR_IMMUTABLE))
+			set_text(cfg, ch[i].d, ch[i].old, &ignored);
+	}
 	for (unsigned i = 0; i < nr; i++)
 		if (ch[i].announced)
 			change_announce(cfg, &ch[i], &ignored);
@@ -323,16 +328,32 @@ static int changes_do(struct config *cfg, struct change *ch, unsigned nr,
 	return rc;
 }
 
+/* An immutable directive of millrace's own takes the text that CONFIG GET shows, so that a client
+ * can write back all that it read; Redis' refuse that too. */
+static bool is_present(struct config *cfg, const struct directive *d, const char *value)
+{
+	char *now;
+	bool same;
+
+	if (!(d->flags & DIR_STARTUP))
+		return false;
+	now = config_value_format(cfg, d);
+	same = now && strcmp(now, value) == 0;
+	free(now);
+	return same;
+}
+
 /* Finds the directives and refuses what cannot be set now. *failed as above. */
-static int changes_find(struct change *ch, unsigned nr, const struct config_pair *pairs,
-	bool protected_ok, unsigned *failed, const struct config_err *err)
+static int changes_find(struct config *cfg, struct change *ch, unsigned nr,
+	const struct config_pair *pairs, bool protected_ok, unsigned *failed,
+	const struct config_err *err)
 {
 	for (unsigned i = 0; i < nr; i++) {
 		*failed = i;
 		ch[i].d = config_find(pairs[i].name);
 		if (!ch[i].d)
 			return -ENOENT;
-		if (ch[i].d->flags & DIR_IMMUTABLE) {
+		if ((ch[i].d->flags & DIR_IMMUTABLE) && !is_present(cfg, ch[i].d, pairs[i].value)) {
 			config_err_set(err, "can't set immutable config");
 			return -EPERM;
 		}
@@ -361,7 +382,7 @@ static int changes_run(struct config *cfg, unsigned nr, const struct config_pair
 	if (!ch)
 		return -ENOMEM;
 	rte_spinlock_lock(&cfg->state->set_lock);
-	rc = changes_find(ch, nr, pairs, protected_ok, failed, err);
+	rc = changes_find(cfg, ch, nr, pairs, protected_ok, failed, err);
 	if (rc == 0)
 		rc = changes_do(cfg, ch, nr, pairs, failed, err);
 	rte_spinlock_unlock(&cfg->state->set_lock);

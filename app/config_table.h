@@ -22,7 +22,7 @@ enum directive_type {
 };
 
 enum directive_flags {
-	DIR_IMMUTABLE = 1u << 0, /* CONFIG SET: refused */
+	DIR_IMMUTABLE = 1u << 0, /* CONFIG SET: refused, or with DIR_STARTUP: never written */
 	DIR_STARTUP = 1u << 1,   /* CONFIG SET: the present value only */
 	DIR_PROTECTED = 1u << 2, /* CONFIG SET: see enable-protected-configs */
 	DIR_HIDDEN = 1u << 3,    /* CONFIG GET: only by its exact name */

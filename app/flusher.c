@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "app/flusher.h"
 
+#include "app/latency.h"
 #include "dataplane/clock.h"
 #include "dataplane/core.h"
 #include "persist/log.h"
@@ -68,7 +69,8 @@ static void *flusher_main(void *arg)
 	int64_t last_ms = 0;
 
 	while (!atomic_load(&f->stop)) {
-		int64_t now_ms = (int64_t)(clock_mono_us() / 1000);
+		uint64_t start = clock_mono_us();
+		int64_t now_ms = (int64_t)(start / 1000);
 
 		if (!due(f, last_ms, now_ms)) {
 			flusher_wait(f);
@@ -76,6 +78,7 @@ static void *flusher_main(void *arg)
 		}
 		last_ms = now_ms;
 		log_flush(f->srv->log);
+		latency_add_us(f->srv, "log-flush", clock_mono_us() - start);
 		for (unsigned i = 0; i < f->srv->nr_cores; i++)
 			core_kick(f->srv->cores[i]->core); /* replies may go out */
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * The latency monitor: what took longer than latency-monitor-threshold, by kind of event
- * ("command", "fast-command", "expire-cycle", "log-flush" ...), one sample a second and event, the
- * worst of that second.
+ * ("command", "fast-command", "expire-cycle", "eviction-cycle", "log-flush"), one sample a second
+ * and event, the worst of that second.
  *
  * Shared by all cores and the control thread. Its spinlock guards everything; it is taken for
  * events over the threshold and by LATENCY only.
@@ -41,6 +41,12 @@ void latency_destroy(struct latency **lat);
 void latency_add(struct server *srv, const char *event, int64_t ms);
 /* The same with the time (Unix, ms) given. */
 void latency_add_at(struct server *srv, const char *event, int64_t ms, int64_t now_ms);
+/* The same for what was measured in microseconds: cheap below the least threshold, 1 ms. */
+static inline void latency_add_us(struct server *srv, const char *event, uint64_t us)
+{
+	if (us >= 1000)
+		latency_add(srv, event, (int64_t)(us / 1000));
+}
 
 /* Copies event i (0 is the first; they keep their numbers until a reset). Returns 0, or -ENOENT
  * behind the last. */

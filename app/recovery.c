@@ -145,7 +145,8 @@ int recovery_run(struct server *srv, char *err, size_t err_len)
 	if (rc)
 		return rc;
 	if (res.base == RECOVER_BASE_NONE)
-		new_replid(srv, "the pool holds no state that the log could be replayed on; the node is empty");
+		new_replid(srv,
+			"the pool holds no state that the log could be replayed on; the node is empty");
 	else if (res.replid_suspect)
 		new_replid(srv,
 			"the node was not shut down before the machine rebooted, and its durability mode or "

@@ -176,9 +176,7 @@ static void count_call(struct client *c, const struct command *cmd, uint64_t cyc
 			0 &&
 		!(cmd->flags & CMD_SKIP_SLOWLOG))
 		slowlog_add(c->srv, c, usec);
-	if (usec >= 1000)
-		latency_add(c->srv, cmd->flags & CMD_FAST ? "fast-command" : "command",
-			(int64_t)(usec / 1000));
+	latency_add_us(c->srv, cmd->flags & CMD_FAST ? "fast-command" : "command", usec);
 }
 
 void command_call(struct client *c, const struct command *cmd)

@@ -2,6 +2,8 @@
 #include "app/commands/evict.h"
 
 #include "app/commands/dispatch.h"
+#include "app/latency.h"
+#include "dataplane/clock.h"
 
 /* Victims before one command, and in one turn of the loop, so that a burst stays short. */
 #define EVICT_COMMAND 64
@@ -30,7 +32,7 @@ static bool evict_log(void *ctx, uint32_t part, int db, const struct entry *e)
 	return true;
 }
 
-static enum evicted evict(struct app_core *ac, uint64_t max, int nr)
+static enum evicted evict_keys(struct app_core *ac, uint64_t max, int nr)
 {
 	struct server *srv = ac->srv;
 
@@ -44,6 +46,20 @@ static enum evicted evict(struct app_core *ac, uint64_t max, int nr)
 			return ks_can_evict(srv->ks) ? EVICT_GOES_ON : EVICT_NOTHING;
 	}
 	return EVICT_WITHIN;
+}
+
+static enum evicted evict(struct app_core *ac, uint64_t max, int nr)
+{
+	uint64_t start;
+	enum evicted rc;
+
+	if (server_used_memory(ac->srv) <= max)
+		return EVICT_WITHIN;
+	start = clock_cycles();
+	rc = evict_keys(ac, max, nr);
+	latency_add_us(ac->srv, "eviction-cycle",
+		(uint64_t)((double)(clock_cycles() - start) * ac->us_per_cycle));
+	return rc;
 }
 
 /* The limit that is to be kept now; 0: none. A pause is for a log that rests. */

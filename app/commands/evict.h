@@ -3,8 +3,8 @@
  * maxmemory: keeps memory in use within the limit by the policy.
  *
  * A command evicts a bounded number of keys before it runs. What is then still above the limit is
- * evicted by the core's loop, a few keys a turn; commands go on meanwhile, as they do in Redis while
- * its eviction runs in the background. Only when nothing can be evicted are commands refused.
+ * evicted by the core's loop, a few keys a turn; commands go on meanwhile, as they do in Redis
+ * while its eviction runs in the background. Only when nothing can be evicted are commands refused.
  */
 #ifndef MILLRACE_APP_COMMANDS_EVICT_H
 #define MILLRACE_APP_COMMANDS_EVICT_H

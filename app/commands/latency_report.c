@@ -117,12 +117,9 @@ static const char *advice_for(const char *event)
 		{"eviction-cycle",
 			"Memory is at its limit and every write has to make room. Raise maxmemory, or "
 			"shorten times to live."},
-		{"eviction-del", "Large values are evicted. Smaller ones go faster."},
 		{"log-flush",
 			"The medium of the pool is slow to sync. Persistent memory does not need syncing; "
 			"pmem-durability everysec does not wait for it."},
-		{"log-commit",
-			"Fences to persistent memory took long. Is the pool on memory of another NUMA node?"},
 	};
 
 	for (size_t i = 0; i < sizeof(advice) / sizeof(advice[0]); i++) {

@@ -66,7 +66,7 @@
 	X(RETRANS_BYTES, "tcp_retrans_bytes", "bytes retransmitted")                               \
 	X(FAST_RETRANS, "tcp_fast_retrans", "times recovery was entered without a timeout")        \
 	X(RTO, "tcp_rto", "retransmission timeouts")                                               \
-	X(TLP, "tcp_tlp", "tail loss probes sent (RFC 8985)")                                      \
+	X(TLP, "tcp_tlp", "loss probes sent (RFC 8985)")                                           \
 	X(RACK_LOST, "tcp_rack_lost", "segments deemed lost by RACK (RFC 8985)")                   \
 	X(SACK_IN, "tcp_sack_in", "segments received with SACK blocks")                            \
 	X(SACK_OUT, "tcp_sack_out", "segments sent with SACK blocks")                              \

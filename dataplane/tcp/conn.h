@@ -40,6 +40,7 @@
 #define TCP_DEFAULT_MSS 536u /* RFC 9293, 3.7.1 */
 #define TCP_HDR_BYTES   20u
 #define TCP_MAX_WND     65535u
+#define TCP_QUICK_ACKS  16u /* segments acknowledged at once after a sign of loss */
 
 struct tcp_key {
 	struct ip_addr laddr;
@@ -169,6 +170,7 @@ struct tcp_conn {
 	bool is_resumed; /* tcp_conn_resume() was called within data() */
 	bool is_ack_due;
 	bool is_ack_delayed;
+	uint8_t quick_acks; /* segments yet to be acknowledged one by one */
 	/* tx */
 	struct obuf ob;
 	uint64_t sent_mark;

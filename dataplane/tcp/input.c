@@ -119,6 +119,8 @@ static void unacceptable(struct tcp_conn *c, struct pkt *p, uint32_t payload, en
 	const uint8_t flags = p->tcp.flags;
 
 	if (!(flags & TCP_RST)) {
+		if (payload)
+			c->quick_acks = TCP_QUICK_ACKS;
 		if (payload && c->has_sack && seq_lt(p->tcp.seq, c->rcv_nxt) &&
 			why == DROP_TCP_WINDOW) {
 			c->has_dsack = true;

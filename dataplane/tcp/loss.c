@@ -207,6 +207,9 @@ static void dsack_note(struct tcp_conn *c)
 	struct tcp_rack *r = &c->rack;
 
 	net_count(conn_net(c), NET_CTR_DSACK_IN);
+	/* A probe may well be a duplicate: that is no sign of reordering. */
+	if (c->is_tlp_out)
+		return;
 	if (r->has_dsack_round && seq_lt(c->snd_una, r->dsack_round))
 		return;
 	r->has_dsack_round = true;

@@ -284,6 +284,21 @@ void tcp_output(struct tcp_conn *c)
 		tcp_conn_pend(c);
 }
 
+/* The probe of a recovery: what is most wanted, again. It says nothing of a loss of its own. */
+static bool recovery_probe(struct tcp_conn *c)
+{
+	struct tcp_seg *s = TAILQ_FIRST(&c->segs);
+
+	while (s && s->state != TCP_SEG_FLYING)
+		s = TAILQ_NEXT(s, by_seq);
+	if (!s || !seg_resend(c, s))
+		return false;
+	c->is_tlp_rtx = false;
+	c->is_tlp_out = true;
+	c->tlp_end = c->snd_nxt;
+	return true;
+}
+
 bool tcp_send_tlp(struct tcp_conn *c)
 {
 	const uint32_t out = c->snd_nxt - c->snd_una;
@@ -291,6 +306,8 @@ bool tcp_send_tlp(struct tcp_conn *c)
 	const uint32_t n = unsent ? new_len(c, unsent) : 0;
 	struct tcp_seg *last = TAILQ_LAST(&c->segs, tcp_seg_list);
 
+	if (c->ca_state == TCP_CA_RECOVERY)
+		return recovery_probe(c);
 	if (n) {
 		if (!seg_send_new(c, n, false))
 			return false;

@@ -38,11 +38,22 @@ static void ack_schedule(struct tcp_conn *c, uint32_t len)
 	if (len > c->rcv_mss)
 		c->rcv_mss = len;
 	c->unacked_bytes += len;
-	if (c->unacked_bytes >= 2 * c->rcv_mss)
+	if (c->quick_acks || c->unacked_bytes >= 2 * c->rcv_mss)
 		c->is_ack_due = true;
 	else
 		c->is_ack_delayed = true;
 	tcp_conn_pend(c);
+}
+
+/* After a loss each segment has its own ACK, without waiting for the end of the burst: the peer's
+   window may be down to a segment or two, and an ACK that is held back, or lost when it stands for
+   many, then stops it until a timeout. */
+static void ack_quickly(struct tcp_conn *c)
+{
+	if (!c->quick_acks || !c->is_ack_due || c->state == TCP_ST_CLOSED)
+		return;
+	c->quick_acks--;
+	tcp_send_ack(c);
 }
 
 static void dsack_set(struct tcp_conn *c, uint32_t start, uint32_t end)
@@ -239,6 +250,7 @@ static void in_order(struct tcp_conn *c, struct pkt *p)
 		n = user_offer(c, p->data, len);
 		if (n == len || c->state == TCP_ST_CLOSED) {
 			pkt_free(conn_net(c)->pool, p);
+			ack_quickly(c);
 			return;
 		}
 		pkt_pull(p, n);
@@ -252,6 +264,7 @@ static void in_order(struct tcp_conn *c, struct pkt *p)
 	}
 	if (!c->is_paused)
 		tcp_rcv_deliver(c);
+	ack_quickly(c);
 }
 
 /* Finds the last packet kept that does not begin after seq. */
@@ -292,6 +305,7 @@ static void out_of_order(struct tcp_conn *c, struct pkt *p)
 	struct pkt *prev = ooo_before(c, p->tcp.seq);
 	struct pkt *next = prev ? prev->next : c->ooo_head;
 
+	c->quick_acks = TCP_QUICK_ACKS;
 	if (c->ooo_pkts >= conn_net(c)->cfg.tcp.max_ooo_pkts || rx_is_full(c)) {
 		net_drop(conn_net(c), p, DROP_TCP_OOO_FULL);
 		tcp_send_ack(c);
@@ -405,6 +419,7 @@ void tcp_rcv_segment(struct tcp_conn *c, struct pkt *p)
 		return;
 	}
 	if (!seg_trim(c, p, &has_fin)) {
+		c->quick_acks = TCP_QUICK_ACKS;
 		net_drop(conn_net(c), p, DROP_TCP_DUP);
 		ack_now(c);
 		return;

@@ -47,15 +47,19 @@ static bool has_unsent(const struct tcp_conn *c)
 	       (c->is_fin_wanted && !c->is_fin_sent && obuf_len(&c->ob) == 0);
 }
 
-/* RFC 8985, 7.2: when to send a tail loss probe; 0: not now. */
+/* RFC 8985, 7.2: when to send a tail loss probe; 0: not now. Other than there, a recovery may have
+   one too: when its last ACK is lost, all of the window has arrived and only a timeout would ask
+   for another. */
 static uint64_t pto_us(const struct tcp_conn *c)
 {
 	const struct tcp_cfg *cfg = &conn_net(c)->cfg.tcp;
 	const uint64_t rto = tcp_rto_us(c);
 	uint64_t pto = 2ull * c->srtt_us;
 
-	if (!cfg->tlp || !c->has_sack || c->is_tlp_out || c->ca_state != TCP_CA_OPEN ||
-		c->nr_sacked || !c->srtt_us || c->backoff)
+	if (!cfg->tlp || !c->has_sack || c->is_tlp_out || c->ca_state == TCP_CA_LOSS ||
+		!c->srtt_us || c->backoff)
+		return 0;
+	if (c->nr_sacked && c->ca_state == TCP_CA_OPEN)
 		return 0;
 	if (pto < PTO_MIN_US)
 		pto = PTO_MIN_US;

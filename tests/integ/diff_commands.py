@@ -63,7 +63,7 @@ def table():
                 yield [w.encode() for w in shlex.split(line.replace("\\", "\\\\"))]
 
 
-# --- random commands --------------------------------------------------------------------------------
+# --- random commands ---
 
 KEYS = [f"key:{i}" for i in range(12)] + ["a", "b"]
 SPOILT = ["", "abc", "-1", "0", "1", " 1", "1.5", "nan", BIG, "-9223372036854775808", "get", "ex"]
@@ -222,7 +222,7 @@ class Commands:
         return [w if isinstance(w, bytes) else w.encode() for w in command]
 
 
-# --- comparing -------------------------------------------------------------------------------------------
+# --- comparing ---
 
 
 def near(one, other, slack):
@@ -242,7 +242,8 @@ def same(command, node, redis):
     return False
 
 
-# An INCRBYFLOAT result is a text for redis-server until it is stored again; here it is a number at once.
+# An INCRBYFLOAT result is a text for redis-server until it is stored again; here it is a number
+# at once.
 def tolerated(command, node, redis):
     return command[:2] == [b"object", b"encoding"] and {node[2], redis[2]} == {b"int", b"embstr"}
 

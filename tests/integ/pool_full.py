@@ -101,9 +101,7 @@ def fill(node, prefix, choose, limit=30.0):
     with node.connect(timeout=limit) as conn:
         count = 0
         while True:
-            batch = [
-                ("SET", f"{prefix}{count + i}", choose.randbytes(10000)) for i in range(16)
-            ]
+            batch = [("SET", f"{prefix}{count + i}", choose.randbytes(10000)) for i in range(16)]
             for reply in conn.pipeline(batch):
                 if isinstance(reply, RespError):
                     return count, str(reply)

@@ -77,7 +77,7 @@ def test(lab):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return sock
 
-    use(redis.Redis(port=node.port), "loopback")
+    use(redis.Redis(host="127.0.0.1", port=node.port), "loopback")
     use(redis.Redis(unix_socket_path=path), "unix socket")
     pool = redis.ConnectionPool(OverDevice, host=node.device.address, port=node.port)
     use(redis.Redis(connection_pool=pool), "device")

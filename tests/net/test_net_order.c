@@ -88,6 +88,35 @@ static void gap_is_reported_and_filled(void **state)
 	lab_down(&lab);
 }
 
+/* One that is lost must not take the news of several with it, and none waits. */
+static void after_a_loss_segments_are_acknowledged_one_by_one(void **state)
+{
+	struct lab lab;
+	struct report r;
+
+	up(&lab, &r, 20);
+	send(&lab, 0, 100);
+	assert_int_equal(r.nr_seen, 0); /* before: it waits for the end of the burst, or longer */
+	net_run(&lab.b.net, lab.now_us);
+	assert_int_equal(r.nr_seen, 0);
+	send(&lab, 200, 100);
+	assert_int_equal(r.nr_seen, 1);
+	send(&lab, 100, 100);
+	assert_int_equal(r.nr_seen, 2);
+	assert_int_equal(r.ack, 300);
+	assert_int_equal(r.nr, 0);
+	for (uint32_t i = 3; i < 40; i++) {
+		send(&lab, i * 100, 100);
+		if (i < 18)
+			assert_int_equal(r.ack, (i + 1) * 100);
+	}
+	assert_int_equal(r.nr_seen, 17); /* for so many segments only */
+	lab_run(&lab, SEC);
+	assert_int_equal(r.ack, 4000);
+	assert_int_equal(lab.b.app.rx_done, 4000);
+	lab_down(&lab);
+}
+
 static void newest_block_comes_first(void **state)
 {
 	struct lab lab;
@@ -291,6 +320,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gap_is_reported_and_filled),
+		cmocka_unit_test(after_a_loss_segments_are_acknowledged_one_by_one),
 		cmocka_unit_test(newest_block_comes_first),
 		cmocka_unit_test(duplicate_is_reported),
 		cmocka_unit_test(overlaps_are_cut_and_nothing_is_delivered_twice),

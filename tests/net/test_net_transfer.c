@@ -190,6 +190,58 @@ static void tiny_receive_buffer(void **state)
 	transfer(&lab, MB / 2, MB / 2, "tiny window");
 }
 
+struct mute {
+	uint32_t nr_data;
+	uint32_t lost_seq;
+	uint64_t since_us; /* of the retransmission; 0: not yet seen */
+};
+
+/* Loses the fifth segment, and all that b says for 5 ms after it was sent again. */
+static enum lab_verdict mute_hook(struct lab *lab, struct sniff *s, void *ctx)
+{
+	struct mute *m = ctx;
+
+	if (!s->is_tcp)
+		return LAB_PASS;
+	if (s->from == &lab->b)
+		return m->since_us && lab->now_us < m->since_us + 5000 ? LAB_DROP : LAB_PASS;
+	if (!s->payload)
+		return LAB_PASS;
+	if (m->nr_data++ == 4) {
+		m->lost_seq = s->seq;
+		return LAB_DROP;
+	}
+	if (m->nr_data > 5 && s->seq == m->lost_seq && !m->since_us)
+		m->since_us = lab->now_us;
+	return LAB_PASS;
+}
+
+static bool b_has_all(struct lab *lab)
+{
+	return lab->b.app.rx_done == lab->a.app.tx_total && lab->a.app.nr_sent > 0 &&
+	       obuf_len(tcp_conn_obuf(lab->a.app.conn)) == 0;
+}
+
+/* Everything has arrived, but the ACKs that say so are lost: a probe asks for another. */
+static void lost_acks_of_a_recovery_cost_no_timeout(void **state)
+{
+	struct lab lab;
+	struct mute m = {0};
+
+	lab_init(&lab, 13);
+	lab.hook = mute_hook;
+	lab.hook_ctx = &m;
+	lab.a.app.tx_total = 60000;
+	lab_up(&lab, 16);
+	lab_connect(&lab);
+	assert_true(lab_run_until(&lab, b_has_all, 60000));
+	assert_true(m.since_us > 0);
+	assert_int_equal(host_ctr(&lab.a, NET_CTR_FAST_RETRANS), 1);
+	assert_int_equal(host_ctr(&lab.a, NET_CTR_TLP), 1);
+	assert_int_equal(host_ctr(&lab.a, NET_CTR_RTO), 0);
+	lab_down(&lab);
+}
+
 static void few_packets_in_the_pool(void **state)
 {
 	struct lab lab;
@@ -215,6 +267,7 @@ int main(void)
 		cmocka_unit_test(newreno_without_sack_survives_loss),
 		cmocka_unit_test(large_frames_on_a_long_path),
 		cmocka_unit_test(tiny_receive_buffer),
+		cmocka_unit_test(lost_acks_of_a_recovery_cost_no_timeout),
 		cmocka_unit_test(few_packets_in_the_pool),
 	};
 

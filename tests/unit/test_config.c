@@ -86,7 +86,7 @@ static void every_directive_takes_its_own_value_back(void **state)
 		struct config_pair pair = {d->name, value};
 		int rc = config_set_many(f->cfg, 1, &pair, true, f->err, sizeof(f->err));
 
-		if (!(d->flags & DIR_IMMUTABLE))
+		if (!(d->flags & DIR_IMMUTABLE) || (d->flags & DIR_STARTUP))
 			assert_int_equal(rc, 0);
 		else
 			assert_int_equal(rc, -EPERM);
@@ -297,6 +297,7 @@ static void refusals_have_the_texts_of_redis(void **state)
 			"argument(s) must be one of the following: everysec, always, no"},
 		{"maxclients", "0", "argument must be between 1 and 4294967295 inclusive"},
 		{"databases", "4", "can't set immutable config"},
+		{"pmem-size", "1", "can't set immutable config"},
 		{"dbfilename", "a", "can't set protected config"},
 		{"save", "1", "Invalid save parameters"},
 	};
@@ -314,6 +315,16 @@ static void refusals_have_the_texts_of_redis(void **state)
 		assert_int_not_equal(set(f, cases[i].name, cases[i].value), 0);
 		assert_string_equal(f->err, want);
 	}
+}
+
+static void own_immutable_directives_take_the_text_that_they_show_only(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(set(f, "poll-mode", "adaptive"), 0);
+	assert_int_not_equal(set(f, "poll-mode", "spin"), 0);
+	assert_non_null(strstr(f->err, "can't set immutable config"));
+	assert_value(f, "poll-mode", "adaptive");
 }
 
 static void several_pairs_change_all_or_nothing(void **state)
@@ -435,6 +446,7 @@ int main(void)
 		TEST(words_follow_the_quoting_of_redis_conf),
 		TEST(quoted_words_read_back_whatever_their_bytes),
 		TEST(refusals_have_the_texts_of_redis),
+		TEST(own_immutable_directives_take_the_text_that_they_show_only),
 		TEST(several_pairs_change_all_or_nothing),
 		TEST(what_is_fixed_at_start_takes_only_its_present_value),
 		TEST(hook_hears_of_what_changed_only),

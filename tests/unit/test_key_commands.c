@@ -173,6 +173,7 @@ static void node_run(struct node *n, struct slice *argv, uint32_t argc)
 	assert_true(ks_lockset_try(n->srv.ks, &ls));
 	c->retry = false;
 	n->ac.admitted = 0;
+	n->ac.local = atomic_load(&n->srv.is_replica);
 	c->cmd->fn(c);
 	propagate_effects(c);
 	ks_lockset_unlock(n->srv.ks, &ls);

@@ -90,6 +90,19 @@ static void time_comes_from_the_clock(void **state)
 	assert_int_equal(e.samples[0].time_s, T0);
 }
 
+static void microseconds_count_as_whole_milliseconds(void **state)
+{
+	struct fixture *f = *state;
+	struct latency_event e;
+
+	atomic_store(&f->cfg.latency_threshold_ms, 1);
+	latency_add_us(&f->srv, "command", 999);
+	assert_int_equal(latency_get(f->srv.latency, 0, &e), -ENOENT);
+	latency_add_us(&f->srv, "command", 2999);
+	assert_int_equal(latency_get(f->srv.latency, 0, &e), 0);
+	assert_int_equal(e.max_ms, 2);
+}
+
 static void worst_of_a_second_is_kept(void **state)
 {
 	struct fixture *f = *state;
@@ -285,6 +298,7 @@ int main(void)
 		TEST(below_threshold_is_not_recorded),
 		TEST(threshold_zero_turns_it_off),
 		TEST(time_comes_from_the_clock),
+		TEST(microseconds_count_as_whole_milliseconds),
 		TEST(worst_of_a_second_is_kept),
 		TEST(oldest_samples_fall_out_and_maximum_stays),
 		TEST(events_are_kept_apart),
