@@ -139,9 +139,7 @@ static int port_configure(struct nic *nic, char *err, size_t err_len)
 		goto failed;
 	nic->wakes = is_wakeable(info.driver_name);
 	nic->nr_queues = (uint16_t)nic->nr_cores;
-	if (info.max_rx_queues < nic->nr_cores || info.max_tx_queues < nic->nr_cores)
-		nic->nr_queues = 1;
-	if (nic->nr_queues < nic->nr_cores ||
+	if (info.max_rx_queues < nic->nr_cores || info.max_tx_queues < nic->nr_cores ||
 		!(info.flow_type_rss_offloads & RTE_ETH_RSS_NONFRAG_IPV4_TCP))
 		nic->nr_queues = 1;
 	if (nic->nr_queues > 1) {
