@@ -248,13 +248,20 @@ static bool snapshot_fits(struct server *srv, struct snap *snap)
 	return off >= log_start(srv->log) && behind <= limit;
 }
 
+/* Who takes the RDB alone (redis-cli --rdb), or may do so (SYNC), gets the data of now. */
+static bool wants_fresh(const struct replica *rep)
+{
+	return rep->rdb_only || !rep->psync;
+}
+
 void repl_full_sync(struct client *c)
 {
 	struct repl *r = c->srv->repl;
 	struct snap *snap = snap_newest_get(c->srv->pool);
 	struct psync_ids ids;
 
-	if (snap && snapshot_fits(c->srv, snap)) {
+	c->replica->min_off = wants_fresh(c->replica) ? log_tail(c->srv->log) : 0;
+	if (snap && snapshot_fits(c->srv, snap) && snap_offset(snap) >= c->replica->min_off) {
 		repl_ids(c->srv, &ids);
 		replica_start_full(c->replica, ids.replid, snap, c->now_ms);
 		return;
@@ -286,6 +293,13 @@ static void start_waiting(struct app_core *ac, struct replica *rep)
 	snap = snap_newest_get(srv->pool);
 	if (!snap)
 		return;
+	if (snap_offset(snap) <
+		rep->min_off) { /* one that was under way already: the next will do */
+		rep->saves_seen = atomic_load(&srv->nr_saves);
+		snap_put(&snap);
+		control_wake(srv);
+		return;
+	}
 	atomic_fetch_sub(&srv->repl->snapshot_wanted, 1);
 	repl_ids(srv, &ids);
 	replica_start_full(rep, ids.replid, snap, ac->now_ms);

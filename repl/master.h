@@ -37,6 +37,7 @@ struct replica {
 	struct conn *conn;
 	struct log *log;
 	uint64_t id;         /* of its client */
+	uint64_t min_off;    /* the oldest snapshot that will do; 0: any that the log covers */
 	uint64_t saves_seen; /* the owner's count of snapshots when it began to wait */
 	bool psync;          /* false: came by SYNC, sends no ACKs */
 	bool capa_eof, capa_psync2, rdb_only;
