@@ -66,7 +66,7 @@ def tree(root):
         )
         for name in sorted(files):
             path = os.path.join(folder, name)
-            if os.path.islink(path) or name.endswith((".log", ".rdb")):
+            if name in SKIP_DIRS or os.path.islink(path) or name.endswith((".log", ".rdb")):
                 continue
             with open(path, "rb") as data:
                 raw = data.read()
