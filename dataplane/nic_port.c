@@ -255,13 +255,14 @@ err_free:
 }
 
 static void queue_tx(void *ctx, struct pkt *p);
-static void queue_arp_learned(void *ctx, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN]);
+static void queue_neigh_learned(
+	void *ctx, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN]);
 static bool queue_flow_mine(void *ctx, const struct ip_addr *laddr, uint16_t lport,
 	const struct ip_addr *raddr, uint16_t rport);
 
 static const struct net_ops net_ops = {
 	.tx = queue_tx,
-	.arp_learned = queue_arp_learned,
+	.neigh_learned = queue_neigh_learned,
 	.flow_mine = queue_flow_mine,
 };
 
@@ -269,6 +270,7 @@ int nic_attach(struct nic *nic, struct core *core, char *err, size_t err_len)
 {
 	struct nic_queue *q = NULL;
 	struct net_cfg cfg;
+	struct ip_addr addr;
 	int rc = -ENOMEM;
 
 	if (posix_memalign((void **)&q, 64, sizeof(*q)))
@@ -287,8 +289,8 @@ int nic_attach(struct nic *nic, struct core *core, char *err, size_t err_len)
 	net_cfg_defaults(&cfg);
 	memcpy(cfg.mac, nic->mac.addr_bytes, NET_MAC_LEN);
 	cfg.mtu = nic->mtu;
-	cfg.addr = ip_addr_from_v4(nic->cfg.ip);
-	cfg.prefix_len = (uint8_t)nic->cfg.prefix;
+	addr = ip_addr_from_v4(nic->cfg.ip);
+	net_cfg_add(&cfg, &addr, (uint8_t)nic->cfg.prefix);
 	if (nic->cfg.gateway)
 		cfg.gateway = ip_addr_from_v4(nic->cfg.gateway);
 	memcpy(cfg.secret, nic->cfg.secret, sizeof(cfg.secret));
@@ -574,34 +576,34 @@ bool nic_rings_empty(const struct core *core)
 
 /* --- between the cores --- */
 
-struct arp_msg {
+struct neigh_msg {
 	struct core_msg msg;
 	struct nic *nic;
 	struct ip_addr ip;
 	uint8_t mac[NET_MAC_LEN];
 };
 
-static void arp_msg_run(struct core *core, struct core_msg *m)
+static void neigh_msg_run(struct core *core, struct core_msg *m)
 {
-	struct arp_msg *msg = (struct arp_msg *)m;
+	struct neigh_msg *msg = (struct neigh_msg *)m;
 
-	net_arp_learn(&msg->nic->queues[core->id]->net, &msg->ip, msg->mac);
+	net_neigh_learn(&msg->nic->queues[core->id]->net, &msg->ip, msg->mac);
 	free(msg);
 }
 
-static void queue_arp_learned(void *ctx, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN])
+static void queue_neigh_learned(void *ctx, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN])
 {
 	struct nic_queue *q = ctx;
 
 	for (unsigned i = 0; i < q->nic->nr_cores; i++) {
-		struct arp_msg *msg;
+		struct neigh_msg *msg;
 
 		if (i == q->core->id || !q->nic->queues[i])
 			continue;
 		msg = malloc(sizeof(*msg));
 		if (!msg)
 			return; /* the other core will ask for itself */
-		msg->msg.fn = arp_msg_run;
+		msg->msg.fn = neigh_msg_run;
 		msg->nic = q->nic;
 		msg->ip = *ip;
 		memcpy(msg->mac, mac, NET_MAC_LEN);
@@ -623,8 +625,16 @@ static bool queue_flow_mine(void *ctx, const struct ip_addr *laddr, uint16_t lpo
 
 struct net *nic_route(struct core *core, const struct ip_addr *ip)
 {
-	for (unsigned i = 0; i < core->nr_nets; i++)
-		if (net_has_route(core->nets[i], ip))
-			return core->nets[i];
-	return NULL;
+	struct net *best = NULL;
+	int best_len = -1;
+
+	for (unsigned i = 0; i < core->nr_nets; i++) {
+		const int len = net_route(core->nets[i], ip);
+
+		if (len > best_len) {
+			best = core->nets[i];
+			best_len = len;
+		}
+	}
+	return best;
 }

@@ -32,9 +32,7 @@ static inline struct ip_addr ip_addr_from_v4(uint32_t v4)
 
 static inline bool ip_addr_is_v4(const struct ip_addr *a)
 {
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-	return memcmp(a, mapped, sizeof(mapped)) == 0;
+	return a->w[0] == 0 && (uint32_t)a->w[1] == 0xffff0000u; /* hosts are little-endian */
 }
 
 /* The IPv4 address in host order; meaningful only where ip_addr_is_v4(). */
@@ -54,6 +52,37 @@ static inline bool ip_addr_eq(const struct ip_addr *a, const struct ip_addr *b)
 static inline bool ip_addr_is_none(const struct ip_addr *a)
 {
 	return (a->w[0] | a->w[1]) == 0;
+}
+
+/* The 16 bytes of an IPv6 address, at any place. */
+static inline struct ip_addr ip_addr_load(const void *bytes)
+{
+	struct ip_addr a;
+
+	memcpy(&a, bytes, sizeof(a));
+	return a;
+}
+
+static inline bool ip_addr_is_multicast_v6(const struct ip_addr *a) /* ff00::/8 */
+{
+	return (uint8_t)a->w[0] == 0xff;
+}
+
+static inline bool ip_addr_is_link_local_v6(const struct ip_addr *a) /* fe80::/10 */
+{
+	return (a->w[0] & 0xc0ff) == 0x80fe;
+}
+
+/* How many of the first bits of two addresses agree, 0..128. */
+static inline unsigned ip_addr_common_bits(const struct ip_addr *a, const struct ip_addr *b)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		const uint64_t diff = __builtin_bswap64(a->w[i] ^ b->w[i]);
+
+		if (diff)
+			return i * 64 + (unsigned)__builtin_clzll(diff);
+	}
+	return 128;
 }
 
 #endif

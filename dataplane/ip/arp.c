@@ -5,6 +5,7 @@
 #include "dataplane/ip/arp.h"
 
 #include "dataplane/ip/eth.h"
+#include "dataplane/ip/ipv4.h"
 #include "dataplane/ip/wire.h"
 
 #include <errno.h>
@@ -145,8 +146,8 @@ static struct arp_entry *entry_add(struct arp_table *t, uint32_t ip_v4)
 }
 
 /* Sends an ARP packet. tha NULL: unknown (zero). */
-static void packet_send(
-	struct net *net, uint16_t op, const uint8_t *eth_dst, const uint8_t *tha, uint32_t tpa_v4)
+static void packet_send(struct net *net, uint16_t op, const uint8_t *eth_dst, const uint8_t *tha,
+	uint32_t spa_v4, uint32_t tpa_v4)
 {
 	struct pkt *p = pkt_alloc(net->pool);
 	struct arp_hdr h = {
@@ -155,7 +156,7 @@ static void packet_send(
 		.hln = NET_MAC_LEN,
 		.pln = 4,
 		.op = be16(op),
-		.spa = be32(net->addr_v4),
+		.spa = be32(spa_v4),
 		.tpa = be32(tpa_v4),
 	};
 
@@ -175,7 +176,7 @@ static void request_send(struct arp_table *t, const uint8_t *eth_dst, uint32_t i
 	if (!ratelimit_allow(&t->request_limit, t->net->now_us))
 		return;
 	net_count(t->net, NET_CTR_ARP_REQ_OUT);
-	packet_send(t->net, ARP_OP_REQUEST, eth_dst, NULL, ip_v4);
+	packet_send(t->net, ARP_OP_REQUEST, eth_dst, NULL, ipv4_source(t->net, ip_v4), ip_v4);
 }
 
 static void entry_timeout(struct timer *timer, uint64_t now_us)
@@ -228,13 +229,15 @@ static void entry_resolve(struct arp_table *t, struct arp_entry *e, const uint8_
 
 static bool is_on_link(const struct net *net, uint32_t ip_v4)
 {
-	const uint32_t host = ip_v4 & ~net->netmask_v4;
+	const struct net_v4 *n = ipv4_net_of(net, ip_v4);
 
-	if ((ip_v4 & net->netmask_v4) != (net->addr_v4 & net->netmask_v4))
+	if (!n)
 		return ip_v4 == net->gateway_v4 && ip_v4 != 0;
-	if (net->cfg.prefix_len >= 31) /* RFC 3021: no network or broadcast address */
-		return ip_v4 != net->addr_v4;
-	return ip_v4 != net->addr_v4 && host != 0 && host != ~net->netmask_v4;
+	if (ipv4_is_ours(net, ip_v4))
+		return false;
+	if (n->mask >= 0xfffffffeu) /* RFC 3021: no network or broadcast address */
+		return true;
+	return (ip_v4 & ~n->mask) != 0 && (ip_v4 & ~n->mask) != ~n->mask;
 }
 
 static bool is_mac_usable(const uint8_t *mac)
@@ -268,13 +271,13 @@ static void learn_and_tell(struct net *net, uint32_t ip_v4, const uint8_t *mac, 
 	if (!is_mac_usable(mac) || !is_on_link(net, ip_v4))
 		return;
 	arp_learn(net, ip_v4, mac);
-	if ((is_news || is_reply) && net->ops->arp_learned)
-		net->ops->arp_learned(net->ctx, &ip, mac);
+	if ((is_news || is_reply) && net->ops->neigh_learned)
+		net->ops->neigh_learned(net->ctx, &ip, mac);
 }
 
 /* Someone else uses our address: say that it is ours, but not so often that two of us shout for
    ever. */
-static void conflict_seen(struct net *net)
+static void conflict_seen(struct net *net, uint32_t addr_v4)
 {
 	struct arp_table *t = net->arp;
 
@@ -282,7 +285,7 @@ static void conflict_seen(struct net *net)
 	if (t->defended_us && net->now_us - t->defended_us < ARP_DEFEND_US)
 		return;
 	t->defended_us = net->now_us;
-	packet_send(net, ARP_OP_REQUEST, eth_broadcast, NULL, net->addr_v4);
+	packet_send(net, ARP_OP_REQUEST, eth_broadcast, NULL, addr_v4, addr_v4);
 }
 
 static bool packet_is_ours(const struct arp_hdr *h)
@@ -296,7 +299,7 @@ void arp_input(struct net *net, struct pkt *p)
 {
 	struct arp_hdr h;
 	uint32_t spa, tpa;
-	bool is_reply;
+	bool is_reply, is_for_us;
 
 	if (p->len < sizeof(h)) {
 		net_drop(net, p, DROP_ARP_BAD);
@@ -313,17 +316,18 @@ void arp_input(struct net *net, struct pkt *p)
 	is_reply = h.op == be16(ARP_OP_REPLY);
 	if (memcmp(h.sha, net->cfg.mac, NET_MAC_LEN) == 0)
 		return; /* our own, come back */
-	if (spa == net->addr_v4) {
-		conflict_seen(net);
+	if (ipv4_is_ours(net, spa)) {
+		conflict_seen(net, spa);
 		return;
 	}
-	if (tpa == net->addr_v4)
+	is_for_us = ipv4_is_ours(net, tpa);
+	if (is_for_us)
 		learn_and_tell(net, spa, h.sha, is_reply);
 	else if (entry_find(net->arp, spa))
 		learn_and_tell(net, spa, h.sha, false);
-	if (tpa == net->addr_v4 && !is_reply) {
+	if (is_for_us && !is_reply) {
 		net_count(net, NET_CTR_ARP_REQ_IN);
-		packet_send(net, ARP_OP_REPLY, h.sha, h.sha, spa);
+		packet_send(net, ARP_OP_REPLY, h.sha, h.sha, tpa, spa);
 	}
 }
 
@@ -379,17 +383,24 @@ void arp_output(struct net *net, struct pkt *p, uint32_t next_hop_v4)
 	entry_wait(t, e, p);
 }
 
+static void announce_all(struct net *net)
+{
+	for (uint32_t i = 0; i < net->nr_v4; i++)
+		packet_send(
+			net, ARP_OP_REQUEST, eth_broadcast, NULL, net->v4[i].addr, net->v4[i].addr);
+}
+
 static void announce_again(struct timer *timer, uint64_t now_us)
 {
 	struct arp_table *t =
 		(struct arp_table *)((char *)timer - offsetof(struct arp_table, announce));
 
-	packet_send(t->net, ARP_OP_REQUEST, eth_broadcast, NULL, t->net->addr_v4);
+	announce_all(t->net);
 }
 
 void arp_announce(struct net *net)
 {
-	packet_send(net, ARP_OP_REQUEST, eth_broadcast, NULL, net->addr_v4);
+	announce_all(net);
 	timer_arm(&net->wheel, &net->arp->announce, net->now_us + ARP_ANNOUNCE_US);
 }
 

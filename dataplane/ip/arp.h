@@ -33,7 +33,7 @@ void arp_output(struct net *net, struct pkt *p, uint32_t next_hop_v4);
 /* Notes that a station was seen (here or by another core). */
 void arp_learn(struct net *net, uint32_t ip_v4, const uint8_t mac[NET_MAC_LEN]);
 
-/* Announces our address, now and in two seconds. */
+/* Announces our addresses, now and in two seconds. */
 void arp_announce(struct net *net);
 
 #endif

@@ -6,12 +6,12 @@
 #ifndef MILLRACE_DATAPLANE_IP_ICMP_H
 #define MILLRACE_DATAPLANE_IP_ICMP_H
 
-#include "dataplane/ip/ipv4.h"
+#include "dataplane/ip/ip.h"
 
 /* Handles an ICMP message; p->data is past the IP header. Takes p. */
-void icmp_input(struct net *net, struct pkt *p, const struct ipv4_meta *m);
+void icmp_input(struct net *net, struct pkt *p, const struct ip_meta *m);
 
 /* Tells the source of p (whose data is the IP packet) that it is unreachable. Borrows p. */
-void icmp_unreach_send(struct net *net, const struct pkt *p, uint32_t dst_v4, uint8_t code);
+void icmp_unreach_send(struct net *net, const struct pkt *p, const struct ip_meta *m, uint8_t code);
 
 #endif

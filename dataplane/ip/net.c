@@ -18,7 +18,6 @@
 void net_cfg_defaults(struct net_cfg *cfg)
 {
 	*cfg = (struct net_cfg){
-		.prefix_len = 24,
 		.mtu = 1500,
 		.arp_reach_us = 60 * SEC_US,
 		.max_arp = 1024,
@@ -52,18 +51,53 @@ void net_cfg_defaults(struct net_cfg *cfg)
 	};
 }
 
+bool net_cfg_add(struct net_cfg *cfg, const struct ip_addr *ip, uint8_t prefix_len)
+{
+	if (cfg->nr_addrs == NET_MAX_ADDRS)
+		return false;
+	cfg->addrs[cfg->nr_addrs++] = (struct net_addr){*ip, prefix_len};
+	return true;
+}
+
+static bool addr_is_valid(const struct net_addr *a)
+{
+	return ip_addr_is_v4(&a->ip) && ip_addr_to_v4(&a->ip) != 0 && a->prefix_len <= 32;
+}
+
+static bool addrs_are_valid(const struct net_cfg *cfg)
+{
+	for (uint32_t i = 0; i < cfg->nr_addrs; i++)
+		if (!addr_is_valid(&cfg->addrs[i]))
+			return false;
+	return cfg->nr_addrs > 0 && cfg->nr_addrs <= NET_MAX_ADDRS;
+}
+
 static bool cfg_is_valid(const struct net_cfg *cfg)
 {
 	const struct tcp_cfg *t = &cfg->tcp;
 
-	return ip_addr_is_v4(&cfg->addr) && ip_addr_to_v4(&cfg->addr) != 0 &&
+	return addrs_are_valid(cfg) &&
 	       (ip_addr_is_none(&cfg->gateway) || ip_addr_is_v4(&cfg->gateway)) &&
-	       cfg->prefix_len <= 32 && cfg->mtu >= 576 && !(cfg->mac[0] & 1) &&
-	       cfg->max_arp >= 1 && t->rto_min_us >= 1000 && t->rto_min_us <= t->rto_max_us &&
-	       t->rto_init_us > 0 && t->rto_init_us <= t->rto_max_us && t->max_conns >= 1 &&
-	       t->rcv_buf >= 2048 && t->rcv_buf <= (1u << 29) && t->snd_max >= 16384 &&
-	       t->snd_max <= (1u << 29) && t->port_lo > 0 && t->port_lo <= t->port_hi &&
-	       t->keepintvl_us > 0;
+	       cfg->mtu >= 576 && !(cfg->mac[0] & 1) && cfg->max_arp >= 1 &&
+	       t->rto_min_us >= 1000 && t->rto_min_us <= t->rto_max_us && t->rto_init_us > 0 &&
+	       t->rto_init_us <= t->rto_max_us && t->max_conns >= 1 && t->rcv_buf >= 2048 &&
+	       t->rcv_buf <= (1u << 29) && t->snd_max >= 16384 && t->snd_max <= (1u << 29) &&
+	       t->port_lo > 0 && t->port_lo <= t->port_hi && t->keepintvl_us > 0;
+}
+
+static void addrs_init(struct net *net)
+{
+	const struct net_cfg *cfg = &net->cfg;
+
+	for (uint32_t i = 0; i < cfg->nr_addrs; i++) {
+		const struct net_addr *a = &cfg->addrs[i];
+
+		net->v4[net->nr_v4++] = (struct net_v4){
+			.addr = ip_addr_to_v4(&a->ip),
+			.mask = a->prefix_len ? ~0u << (32 - a->prefix_len) : 0,
+		};
+	}
+	net->gateway_v4 = ip_addr_is_none(&cfg->gateway) ? 0 : ip_addr_to_v4(&cfg->gateway);
 }
 
 int net_init(struct net *net, const struct net_cfg *cfg, struct pkt_pool *pool,
@@ -79,9 +113,7 @@ int net_init(struct net *net, const struct net_cfg *cfg, struct pkt_pool *pool,
 	net->ctx = ctx;
 	net->pool = pool;
 	net->now_us = now_us;
-	net->addr_v4 = ip_addr_to_v4(&cfg->addr);
-	net->netmask_v4 = cfg->prefix_len ? ~0u << (32 - cfg->prefix_len) : 0;
-	net->gateway_v4 = ip_addr_is_none(&cfg->gateway) ? 0 : ip_addr_to_v4(&cfg->gateway);
+	addrs_init(net);
 	ratelimit_init(&net->icmp_limit, cfg->icmp_per_s, now_us);
 	timer_wheel_init(&net->wheel, now_us);
 	obuf_pool_init(&net->obufs, cfg->obuf_bytes_max);
@@ -158,15 +190,29 @@ void net_announce(struct net *net)
 	arp_announce(net);
 }
 
-void net_arp_learn(struct net *net, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN])
+void net_neigh_learn(struct net *net, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN])
 {
 	if (ip_addr_is_v4(ip))
 		arp_learn(net, ip_addr_to_v4(ip), mac);
 }
 
-bool net_has_route(const struct net *net, const struct ip_addr *ip)
+int net_route(const struct net *net, const struct ip_addr *ip)
 {
 	uint32_t next_hop;
 
-	return ip_addr_is_v4(ip) && ipv4_route(net, ip_addr_to_v4(ip), &next_hop);
+	return ip_addr_is_v4(ip) ? ipv4_route(net, ip_addr_to_v4(ip), &next_hop) : -1;
+}
+
+bool net_source(const struct net *net, const struct ip_addr *dst, struct ip_addr *src)
+{
+	if (net_route(net, dst) < 0)
+		return false;
+	*src = ip_addr_from_v4(ipv4_source(net, ip_addr_to_v4(dst)));
+	return true;
+}
+
+void ip_output(struct net *net, struct pkt *p, const struct ip_addr *src, const struct ip_addr *dst,
+	uint8_t proto)
+{
+	ipv4_output(net, p, ip_addr_to_v4(src), ip_addr_to_v4(dst), proto);
 }

@@ -29,7 +29,8 @@
 struct arp_table;
 struct tcp_stack;
 
-#define NET_MAC_LEN 6
+#define NET_MAC_LEN   6
+#define NET_MAX_ADDRS 16
 
 enum net_offload {
 	NET_TX_IP_CSUM = 1u << 0,  /* the device fills in IPv4 header checksums */
@@ -68,13 +69,18 @@ struct tcp_cfg {
 	bool tlp; /* tail loss probes */
 };
 
+struct net_addr {
+	struct ip_addr ip;
+	uint8_t prefix_len; /* of its network */
+};
+
 struct net_cfg {
 	uint8_t mac[NET_MAC_LEN];
-	uint8_t prefix_len;     /* of addr's network, 0..32 */
-	uint16_t mtu;           /* IP packet, bytes: 576..65535, and a pool's packet must hold it */
-	uint32_t offloads;      /* enum net_offload */
-	struct ip_addr addr;    /* ours */
-	struct ip_addr gateway; /* zero: none */
+	uint16_t mtu;      /* IP packet, bytes: 576..65535, and a pool's packet must hold it */
+	uint32_t offloads; /* enum net_offload */
+	uint32_t nr_addrs;
+	struct net_addr addrs[NET_MAX_ADDRS]; /* ours, of either family */
+	struct ip_addr gateway;               /* of IPv4; zero: none */
 	uint8_t secret[16]; /* random: keys ISNs, cookies and hash tables. The same on all cores */
 	uint64_t obuf_bytes_max; /* all output buffers together; 0: no bound */
 	uint64_t arp_reach_us;   /* how long an ARP entry is believed */
@@ -86,12 +92,18 @@ struct net_cfg {
 struct net_ops {
 	/* Takes p, a complete Ethernet frame. Never fails: what cannot be sent is freed. */
 	void (*tx)(void *ctx, struct pkt *p);
-	/* A station's address was seen: pass it to net_arp_learn() of the other cores. May be
+	/* A station's address was seen: pass it to net_neigh_learn() of the other cores. May be
 	   NULL. */
-	void (*arp_learned)(void *ctx, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN]);
+	void (*neigh_learned)(void *ctx, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN]);
 	/* Does the return flow of this connection land on this core? NULL: always. */
 	bool (*flow_mine)(void *ctx, const struct ip_addr *laddr, uint16_t lport,
 		const struct ip_addr *raddr, uint16_t rport);
+};
+
+/* An IPv4 address of ours, host order. */
+struct net_v4 {
+	uint32_t addr;
+	uint32_t mask;
 };
 
 struct net {
@@ -100,9 +112,9 @@ struct net {
 	const struct net_ops *ops;
 	void *ctx;
 	struct pkt_pool *pool;
-	uint32_t addr_v4;    /* cfg.addr, host order */
-	uint32_t netmask_v4; /* host order */
 	uint32_t gateway_v4; /* host order, 0: none */
+	uint32_t nr_v4;
+	struct net_v4 v4[NET_MAX_ADDRS];
 	struct arp_table *arp;
 	struct tcp_stack *tcp;
 	/* hot */
@@ -116,6 +128,9 @@ struct net {
 
 /* Fills cfg with the defaults of everything but addresses, MAC and secret. */
 void net_cfg_defaults(struct net_cfg *cfg);
+
+/* Adds an address of ours. False: there are NET_MAX_ADDRS. */
+bool net_cfg_add(struct net_cfg *cfg, const struct ip_addr *ip, uint8_t prefix_len);
 
 /* Initialises a net. Copies cfg; borrows pool, ops and ctx until net_fini. Sends nothing. 0,
    -EINVAL (cfg is contradictory) or -ENOMEM. */
@@ -144,15 +159,19 @@ void net_run(struct net *net, uint64_t now_us);
    need. It may be early. */
 uint64_t net_next_deadline(const struct net *net);
 
-/* Tells the network our address (gratuitous ARP, RFC 5227), now and once more two seconds later.
+/* Tells the network our addresses (gratuitous ARP, RFC 5227), now and once more two seconds later.
    To be called when the device is up; one core of several suffices. */
 void net_announce(struct net *net);
 
-/* What arp_learned() reported on another core. */
-void net_arp_learn(struct net *net, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN]);
+/* What neigh_learned() reported on another core. */
+void net_neigh_learn(struct net *net, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN]);
 
-/* Is the address on our network or reachable through our gateway (and not ourselves)? */
-bool net_has_route(const struct net *net, const struct ip_addr *ip);
+/* How well a station is reached: the length of the prefix of the network of ours that it is on, 0
+   by a gateway, -1 not at all (or it is ourselves). */
+int net_route(const struct net *net, const struct ip_addr *ip);
+
+/* Chooses the address of ours from which to talk to dst. False: there is no route. */
+bool net_source(const struct net *net, const struct ip_addr *dst, struct ip_addr *src);
 
 static inline void net_count(struct net *net, enum net_ctr ctr)
 {

@@ -44,13 +44,13 @@ int tcp_connect(struct net *net, const struct ip_addr *dst, uint16_t port,
 	const struct tcp_ops *ops, void *user, struct tcp_conn **out)
 {
 	struct tcp_stack *ts = net->tcp;
-	struct tcp_key key = {.laddr = net->cfg.addr, .raddr = *dst, .rport = port};
+	struct tcp_key key = {.raddr = *dst, .rport = port};
 	struct tcp_conn *c;
 	int rc;
 
 	if (ts->is_down)
 		return -ESHUTDOWN;
-	if (!net_has_route(net, dst))
+	if (!net_source(net, dst, &key.laddr))
 		return -EHOSTUNREACH;
 	if (ts->conns.nr_used >= ts->conns.nr_max)
 		return -ENOBUFS;

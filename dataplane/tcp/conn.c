@@ -35,7 +35,7 @@ struct tcp_conn *tcp_conn_make(struct tcp_stack *ts, const struct tcp_key *key)
 	c->node.key = *key;
 	c->node.hash = tcp_key_hash(ts, key);
 	c->ts_offset = tcp_ts_offset(ts, key);
-	c->path_mss = (uint16_t)(ts->net->cfg.mtu - sizeof(struct ipv4_hdr) - TCP_HDR_BYTES);
+	c->path_mss = tcp_mss_of(ts->net->cfg.mtu, &key->raddr);
 	c->peer_mss = TCP_DEFAULT_MSS;
 	c->rcv_mss = TCP_DEFAULT_MSS;
 	c->rcv_wscale = wscale_for(cfg->rcv_buf);

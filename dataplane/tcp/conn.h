@@ -312,6 +312,12 @@ struct tcp_ack_ctx {
 	bool has_tsecr;
 };
 
+/* Payload of a packet of mtu bytes to this peer, without options. */
+static inline uint16_t tcp_mss_of(uint32_t mtu, const struct ip_addr *raddr)
+{
+	return (uint16_t)(mtu - (ip_addr_is_v4(raddr) ? 20 : 40) - TCP_HDR_BYTES);
+}
+
 static inline struct net *conn_net(const struct tcp_conn *c)
 {
 	return c->ts->net;

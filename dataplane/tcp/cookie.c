@@ -23,7 +23,7 @@
 #define TS_WSCALE_NONE  0x0fu
 #define COOKIE_MAC_MASK 0xffffffu
 
-static const uint16_t mss_table[8] = {TCP_MIN_MSS, 536, 1024, 1220, 1380, 1440, 1460, 8960};
+static const uint16_t mss_table[8] = {TCP_MIN_MSS, 536, 1024, 1220, 1380, 1440, 1460, 8940};
 
 static uint32_t cookie_mac(const struct tcp_stack *ts, const struct tcp_key *key, uint32_t peer_isn,
 	uint64_t unit, uint32_t mss_index)

@@ -301,7 +301,7 @@ void tcp_conn_input(struct tcp_conn *c, struct pkt *p, const struct tcp_opts *op
 }
 
 /* Checks the header; p->data is then the payload. False: *why says what is wrong. */
-static bool header_parse(struct net *net, struct pkt *p, const struct ipv4_meta *m,
+static bool header_parse(struct net *net, struct pkt *p, const struct ip_meta *m,
 	struct tcp_key *key, struct tcp_opts *opts, enum drop *why)
 {
 	struct tcp_hdr h;
@@ -315,8 +315,7 @@ static bool header_parse(struct net *net, struct pkt *p, const struct ipv4_meta 
 	if (hlen < sizeof(h) || hlen > p->len)
 		return false;
 	if (!(p->flags & PKT_RX_L4_CSUM_GOOD)) {
-		const uint64_t sum =
-			csum_pseudo_v4(be32(m->src), be32(m->dst), IP_PROTO_TCP, p->len);
+		const uint64_t sum = csum_pseudo(&m->src, &m->dst, IP_PROTO_TCP, p->len);
 
 		*why = DROP_TCP_CSUM;
 		if (csum_fold(csum_add(sum, p->data, p->len)) != 0xffff)
@@ -332,8 +331,8 @@ static bool header_parse(struct net *net, struct pkt *p, const struct ipv4_meta 
 	p->tcp.wnd = be16(h.wnd);
 	p->tcp.end = p->tcp.seq + p->len + !!(h.flags & TCP_SYN) + !!(h.flags & TCP_FIN);
 	*key = (struct tcp_key){
-		.laddr = net->cfg.addr,
-		.raddr = ip_addr_from_v4(m->src),
+		.laddr = m->dst,
+		.raddr = m->src,
 		.lport = be16(h.dport),
 		.rport = be16(h.sport),
 	};
@@ -343,7 +342,7 @@ static bool header_parse(struct net *net, struct pkt *p, const struct ipv4_meta 
 	return key->lport != 0 && key->rport != 0;
 }
 
-void tcp_input(struct net *net, struct pkt *p, const struct ipv4_meta *m)
+void tcp_input(struct net *net, struct pkt *p, const struct ip_meta *m)
 {
 	struct tcp_stack *ts = net->tcp;
 	struct tcp_listener *lst;

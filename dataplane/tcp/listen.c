@@ -100,7 +100,7 @@ static void cookie_send(struct tcp_stack *ts, struct tcp_listener *lst, const st
 		return;
 	}
 	out.opts.has_mss = true;
-	out.opts.mss = (uint16_t)(net->cfg.mtu - sizeof(struct ipv4_hdr) - TCP_HDR_BYTES);
+	out.opts.mss = tcp_mss_of(net->cfg.mtu, &key->raddr);
 	out.seq = tcp_cookie_make(ts, key, p->tcp.seq, opts, &out.opts.tsval);
 	/* Without timestamps the cookie cannot remember the other options: they are not used. */
 	if (opts->has_ts) {

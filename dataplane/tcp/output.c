@@ -28,7 +28,6 @@ void tcp_emit(
 	struct tcp_stack *ts, struct pkt *p, const struct tcp_key *key, const struct tcp_out *out)
 {
 	struct net *net = ts->net;
-	const uint32_t dst_v4 = ip_addr_to_v4(&key->raddr);
 	uint8_t opts[TCP_OPTIONS_MAX];
 	const uint32_t opts_len = tcp_opts_write(opts, &out->opts);
 	struct tcp_hdr h = {
@@ -45,7 +44,7 @@ void tcp_emit(
 	if (opts_len)
 		memcpy(pkt_push(p, opts_len), opts, opts_len);
 	pkt_push(p, sizeof(h));
-	sum = csum_pseudo_v4(be32(net->addr_v4), be32(dst_v4), IP_PROTO_TCP, p->len);
+	sum = csum_pseudo(&key->laddr, &key->raddr, IP_PROTO_TCP, p->len);
 	if (net->cfg.offloads & NET_TX_TCP_CSUM) {
 		p->flags |= PKT_TX_L4_CSUM;
 		h.csum = csum_fold(sum);
@@ -56,7 +55,7 @@ void tcp_emit(
 		memcpy(p->data, &h, sizeof(h));
 	}
 	net_count(net, NET_CTR_SEGS_OUT);
-	ipv4_output(net, p, dst_v4, IP_PROTO_TCP);
+	ip_output(net, p, &key->laddr, &key->raddr, IP_PROTO_TCP);
 }
 
 /* The most recent blocks, as many as fit into room bytes; a duplicate report comes first (RFC
@@ -373,7 +372,7 @@ void tcp_send_syn(struct tcp_conn *c)
 		.wnd = (uint16_t)wnd,
 		.flags = is_answer ? TCP_SYN | TCP_ACK : TCP_SYN,
 		.opts.has_mss = true,
-		.opts.mss = (uint16_t)(net->cfg.mtu - sizeof(struct ipv4_hdr) - TCP_HDR_BYTES),
+		.opts.mss = tcp_mss_of(net->cfg.mtu, &c->node.key.raddr),
 		.opts.has_sack_ok = !is_answer || c->has_sack,
 		.opts.has_wscale = !is_answer || c->rcv_wscale || c->snd_wscale,
 		.opts.wscale = c->rcv_wscale,

@@ -17,15 +17,17 @@
 #define PATH_MTU_MIN 552u
 
 /* Segments too large for the path are lost; they are cut when they are sent again. */
-static void mtu_reduce(struct tcp_conn *c, uint16_t mtu)
+static void mtu_reduce(struct tcp_conn *c, uint32_t mtu)
 {
 	uint16_t mss;
 	struct tcp_seg *s;
 
 	if (mtu < PATH_MTU_MIN)
 		mtu = PATH_MTU_MIN;
-	mss = (uint16_t)(mtu - sizeof(struct ipv4_hdr) - TCP_HDR_BYTES);
-	if (mss >= c->path_mss || !conn_is_synchronized(c))
+	if (mtu >= conn_net(c)->cfg.mtu || !conn_is_synchronized(c))
+		return;
+	mss = tcp_mss_of(mtu, &c->node.key.raddr);
+	if (mss >= c->path_mss)
 		return;
 	c->path_mss = mss;
 	tcp_conn_set_mss(c);
@@ -40,25 +42,22 @@ static void mtu_reduce(struct tcp_conn *c, uint16_t mtu)
 void tcp_icmp_input(struct net *net, const struct tcp_icmp_error *err)
 {
 	struct tcp_stack *ts = net->tcp;
-	const struct tcp_key key = {.laddr = net->cfg.addr,
-		.raddr = err->raddr,
-		.lport = err->lport,
-		.rport = err->rport};
+	const struct tcp_key key = {
+		.laddr = err->laddr, .raddr = err->raddr, .lport = err->lport, .rport = err->rport};
 	struct tcp_node *node = tcp_table_find(ts, &key, tcp_key_hash(ts, &key));
 	struct tcp_conn *c = (struct tcp_conn *)node;
 
 	if (!node || node->kind != TCP_NODE_CONN || !seq_in(err->seq, c->snd_una, c->snd_nxt))
 		return;
 	net_count(net, NET_CTR_ICMP_UNREACH_IN);
-	if (err->code == ICMP_UNREACH_FRAG) {
+	if (err->kind == TCP_ERROR_TOO_BIG) {
 		mtu_reduce(c, err->mtu);
 		return;
 	}
 	if (c->state != TCP_ST_SYN_SENT)
 		return;
-	if (err->code == ICMP_UNREACH_PORT || err->code == ICMP_UNREACH_PROTO)
+	if (err->kind == TCP_ERROR_REFUSED)
 		tcp_conn_kill(c, ECONNREFUSED);
-	else if (err->code <= ICMP_UNREACH_HOST ||
-		 (err->code >= ICMP_UNREACH_ADMIN_MIN && err->code <= ICMP_UNREACH_ADMIN_MAX))
+	else if (err->kind == TCP_ERROR_UNREACHABLE)
 		tcp_conn_kill(c, EHOSTUNREACH);
 }

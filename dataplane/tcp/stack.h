@@ -5,17 +5,24 @@
 #ifndef MILLRACE_DATAPLANE_TCP_STACK_H
 #define MILLRACE_DATAPLANE_TCP_STACK_H
 
-#include "dataplane/ip/ipv4.h"
-#include "dataplane/ip/net.h"
+#include "dataplane/ip/ip.h"
 
-/* An ICMP "destination unreachable" about a segment that we may have sent. */
+enum tcp_error_kind {
+	TCP_ERROR_UNREACHABLE, /* the network or the host */
+	TCP_ERROR_REFUSED,     /* the host is there, but not for this port or for TCP */
+	TCP_ERROR_TOO_BIG,     /* mtu is what the next hop takes */
+	TCP_ERROR_OTHER,       /* passing, or of no consequence */
+};
+
+/* What an ICMP error says about a segment that we may have sent. */
 struct tcp_icmp_error {
+	struct ip_addr laddr;
 	struct ip_addr raddr;
 	uint16_t lport;
 	uint16_t rport;
 	uint32_t seq;
-	uint16_t mtu;
-	uint8_t code;
+	uint32_t mtu;
+	enum tcp_error_kind kind;
 };
 
 /* 0 or -ENOMEM. Uses net->cfg. */
@@ -25,7 +32,7 @@ int tcp_setup(struct net *net);
 void tcp_teardown(struct net *net);
 
 /* Handles a segment for us; p->data is past the IP header. Takes p. */
-void tcp_input(struct net *net, struct pkt *p, const struct ipv4_meta *m);
+void tcp_input(struct net *net, struct pkt *p, const struct ip_meta *m);
 
 /* Handles an ICMP error after checking that it is about something in flight (RFC 5927). */
 void tcp_icmp_input(struct net *net, const struct tcp_icmp_error *err);

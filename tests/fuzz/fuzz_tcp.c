@@ -308,12 +308,12 @@ static void step(struct bench *b)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct bench b = {.pool.ops = &pool_ops, .in = data, .left = len, .take = UINT32_MAX};
-	const struct ip_addr peer = ip_addr_from_v4(PEER_V4);
+	const struct ip_addr peer = ip_addr_from_v4(PEER_V4), ours = ip_addr_from_v4(OUR_V4);
 	struct tcp_listener *lst;
 	struct net_cfg cfg;
 
 	net_cfg_defaults(&cfg);
-	cfg.addr = ip_addr_from_v4(OUR_V4);
+	net_cfg_add(&cfg, &ours, 24);
 	memcpy(cfg.mac, (uint8_t[]){2, 0, 0, 0, 0, 2}, NET_MAC_LEN);
 	cfg.tcp.max_conns = 8;
 	cfg.tcp.max_timewait = 4;
@@ -325,7 +325,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	b.now_us = 1000000000;
 	BUG_ON(net_init(&b.net, &cfg, &b.pool, &net_ops, &b, b.now_us));
 	BUG_ON(tcp_listen(&b.net, PORT, 2, &ops, &b, &lst));
-	net_arp_learn(&b.net, &peer, (const uint8_t[]){2, 0, 0, 0, 0, 1});
+	net_neigh_learn(&b.net, &peer, (const uint8_t[]){2, 0, 0, 0, 0, 1});
 	for (uint32_t i = 0; i < NR_FLOWS; i++)
 		b.flows[i] = (struct flow){PORT, (uint16_t)(40000 + i), 0, 1000, 0};
 	while (b.left) {

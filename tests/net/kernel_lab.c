@@ -381,6 +381,7 @@ static void *lab_main(void *arg)
 void klab_init(struct klab *lab, uint64_t seed)
 {
 	const char *env = getenv("KLAB_SEED");
+	struct ip_addr addr;
 
 	/* A namespace each: no segment of one test's sockets reaches the next test's stack. */
 	must(unshare(CLONE_NEWNET) == 0, "namespace");
@@ -391,7 +392,8 @@ void klab_init(struct klab *lab, uint64_t seed)
 	lab->rng = lab->seed * 0x9e3779b97f4a7c15ull + 1;
 	printf("seed %llu\n", (unsigned long long)lab->seed);
 	net_cfg_defaults(&lab->cfg);
-	lab->cfg.addr = ip_addr_from_v4(KLAB_STACK_V4);
+	addr = ip_addr_from_v4(KLAB_STACK_V4);
+	net_cfg_add(&lab->cfg, &addr, 24);
 	memcpy(lab->cfg.mac, (uint8_t[]){2, 0, 0, 0x63, 0, 2}, NET_MAC_LEN);
 	memset(lab->cfg.secret, 0x5a, sizeof(lab->cfg.secret));
 	lab->pool.pool.ops = &pool_ops;

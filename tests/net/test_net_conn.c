@@ -142,8 +142,8 @@ static void no_route_is_an_error(void **state)
 	lab_init(&lab, 5);
 	lab_up(&lab, 4);
 	assert_int_equal(tcp_connect(&lab.a.net, &far, 1, &app_ops, NULL, &conn), -EHOSTUNREACH);
-	assert_int_equal(
-		tcp_connect(&lab.a.net, &lab.a.cfg.addr, 1, &app_ops, NULL, &conn), -EHOSTUNREACH);
+	assert_int_equal(tcp_connect(&lab.a.net, &lab.a.cfg.addrs[0].ip, 1, &app_ops, NULL, &conn),
+		-EHOSTUNREACH);
 	lab_down(&lab);
 }
 
@@ -230,14 +230,14 @@ static void both_open_at_once(void **state)
 	lab.a.cfg.tcp.port_lo = lab.a.cfg.tcp.port_hi = 5000;
 	lab.b.cfg.tcp.port_lo = lab.b.cfg.tcp.port_hi = 5001;
 	lab_up(&lab, 4);
-	net_arp_learn(&lab.a.net, &lab.b.cfg.addr, lab.b.cfg.mac);
-	net_arp_learn(&lab.b.net, &lab.a.cfg.addr, lab.a.cfg.mac);
+	net_neigh_learn(&lab.a.net, &lab.b.cfg.addrs[0].ip, lab.b.cfg.mac);
+	net_neigh_learn(&lab.b.net, &lab.a.cfg.addrs[0].ip, lab.a.cfg.mac);
 	lab.a.app.tx_total = lab.b.app.tx_total = 100000;
 	lab.a.app.shutdown_at_end = lab.b.app.shutdown_at_end = true;
-	assert_int_equal(tcp_connect(&lab.a.net, &lab.b.cfg.addr, 5001, &app_ops, &lab.a.app,
+	assert_int_equal(tcp_connect(&lab.a.net, &lab.b.cfg.addrs[0].ip, 5001, &app_ops, &lab.a.app,
 				 &lab.a.app.conn),
 		0);
-	assert_int_equal(tcp_connect(&lab.b.net, &lab.a.cfg.addr, 5000, &app_ops, &lab.b.app,
+	assert_int_equal(tcp_connect(&lab.b.net, &lab.a.cfg.addrs[0].ip, 5000, &app_ops, &lab.b.app,
 				 &lab.b.app.conn),
 		0);
 	assert_true(lab_run_until(&lab, all_closed, 10 * SEC));
@@ -570,10 +570,10 @@ static void many_connections_at_once(void **state)
 	lab_init(&lab, 200);
 	lab.b.cfg.tcp.max_conns = 300;
 	lab_up(&lab, 1000);
-	net_arp_learn(&lab.a.net, &lab.b.cfg.addr, lab.b.cfg.mac);
-	net_arp_learn(&lab.b.net, &lab.a.cfg.addr, lab.a.cfg.mac);
+	net_neigh_learn(&lab.a.net, &lab.b.cfg.addrs[0].ip, lab.b.cfg.mac);
+	net_neigh_learn(&lab.b.net, &lab.a.cfg.addrs[0].ip, lab.a.cfg.mac);
 	for (int i = 0; i < 400; i++)
-		assert_int_equal(tcp_connect(&lab.a.net, &lab.b.cfg.addr, LAB_PORT, &app_ops,
+		assert_int_equal(tcp_connect(&lab.a.net, &lab.b.cfg.addrs[0].ip, LAB_PORT, &app_ops,
 					 &lab.a.app, &conn),
 			0);
 	lab_run(&lab, 500000);
@@ -605,13 +605,13 @@ static void connect_chooses_a_port_of_this_core(void **state)
 	ops.flow_mine = odd_ports;
 	lab.a.net.ops = &ops;
 	for (int i = 0; i < 5; i++) {
-		assert_int_equal(tcp_connect(&lab.a.net, &lab.b.cfg.addr, LAB_PORT, &app_ops,
+		assert_int_equal(tcp_connect(&lab.a.net, &lab.b.cfg.addrs[0].ip, LAB_PORT, &app_ops,
 					 &lab.a.app, &conn),
 			0);
 		assert_true(tcp_conn_local(conn).port & 1);
 	}
-	assert_int_equal(
-		tcp_connect(&lab.a.net, &lab.b.cfg.addr, LAB_PORT, &app_ops, &lab.a.app, &conn),
+	assert_int_equal(tcp_connect(&lab.a.net, &lab.b.cfg.addrs[0].ip, LAB_PORT, &app_ops,
+				 &lab.a.app, &conn),
 		-EADDRNOTAVAIL);
 	lab_down(&lab);
 }

@@ -140,12 +140,15 @@ static const struct net_ops lab_net_ops = {.tx = lab_tx};
 
 static void host_init(struct lab *lab, struct host *h, uint8_t nr)
 {
+	struct ip_addr addr;
+
 	h->lab = lab;
 	h->pool.pool.ops = &lab_pool_ops;
 	h->pool.nr_max = 100000;
 	h->pool.buf_len = LAB_BUF;
 	net_cfg_defaults(&h->cfg);
-	h->cfg.addr = ip_addr_from_v4(0x0a000000u | nr);
+	addr = ip_addr_from_v4(0x0a000000u | nr);
+	net_cfg_add(&h->cfg, &addr, 24);
 	memcpy(h->cfg.mac, (uint8_t[]){2, 0, 0, 0, 0, nr}, NET_MAC_LEN);
 	memset(h->cfg.secret, 0x40 + nr, sizeof(h->cfg.secret));
 	h->app.lab = lab;
@@ -369,7 +372,7 @@ void lab_run(struct lab *lab, uint64_t us)
 
 void lab_connect(struct lab *lab)
 {
-	struct ip_addr dst = lab->b.cfg.addr;
+	struct ip_addr dst = lab->b.cfg.addrs[0].ip;
 
 	assert_int_equal(
 		tcp_connect(&lab->a.net, &dst, LAB_PORT, lab->a.app.ops ? lab->a.app.ops : &app_ops,

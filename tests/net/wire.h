@@ -177,7 +177,7 @@ static inline uint64_t host_drops(const struct host *h, enum drop why)
 
 static inline uint32_t host_v4(const struct host *h)
 {
-	return ip_addr_to_v4(&h->cfg.addr);
+	return ip_addr_to_v4(&h->cfg.addrs[0].ip);
 }
 
 #endif

@@ -84,6 +84,32 @@ static void pseudo_header_matches(void **state)
 	}
 }
 
+static void pseudo_header_of_both_families_matches(void **state)
+{
+	uint8_t pseudo[40];
+
+	srand(3);
+	for (int round = 0; round < 100000; round++) {
+		struct ip_addr src, dst;
+		const uint32_t len = (uint32_t)rand() & 0xffff;
+		const uint32_t v4 = (uint32_t)rand() << 1, v4_dst = (uint32_t)rand() << 1;
+
+		/* RFC 8200, 8.1 */
+		for (size_t i = 0; i < 32; i++)
+			pseudo[i] = rand() % 3 ? (uint8_t)rand() : 0xff;
+		src = ip_addr_load(pseudo);
+		dst = ip_addr_load(pseudo + 16);
+		put_be32(pseudo + 32, len);
+		put_be32(pseudo + 36, IP_PROTO_TCP);
+		assert_int_equal(csum_fold(csum_pseudo(&src, &dst, IP_PROTO_TCP, len)),
+			csum_fold(csum_add(0, pseudo, sizeof(pseudo))));
+		src = ip_addr_from_v4(v4);
+		dst = ip_addr_from_v4(v4_dst);
+		assert_int_equal(csum_fold(csum_pseudo(&src, &dst, IP_PROTO_TCP, len)),
+			csum_fold(csum_pseudo_v4(be32(v4), be32(v4_dst), IP_PROTO_TCP, len)));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -91,6 +117,7 @@ int main(void)
 		cmocka_unit_test(example_of_rfc_1071),
 		cmocka_unit_test(message_with_its_checksum_sums_to_zero),
 		cmocka_unit_test(pseudo_header_matches),
+		cmocka_unit_test(pseudo_header_of_both_families_matches),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
