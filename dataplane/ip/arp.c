@@ -314,10 +314,11 @@ void arp_input(struct net *net, struct pkt *p)
 	spa = be32(h.spa);
 	tpa = be32(h.tpa);
 	is_reply = h.op == be16(ARP_OP_REPLY);
-	if (memcmp(h.sha, net->cfg.mac, NET_MAC_LEN) == 0)
-		return; /* our own, come back */
 	if (ipv4_is_ours(net, spa)) {
-		conflict_seen(net, spa);
+		/* With our MAC as well it is our own, come back. With our MAC and another address
+		 * it is the kernel behind a tap device: both ends of one have the same MAC. */
+		if (memcmp(h.sha, net->cfg.mac, NET_MAC_LEN) != 0)
+			conflict_seen(net, spa);
 		return;
 	}
 	is_for_us = ipv4_is_ours(net, tpa);

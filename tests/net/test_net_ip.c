@@ -135,6 +135,41 @@ static void request_is_answered_and_learnt(void **state)
 	lab_down(&lab);
 }
 
+/* Of a tap device the kernel's end and ours have one and the same address. */
+static void request_from_a_kernel_with_our_mac_is_answered(void **state)
+{
+	struct lab lab;
+	struct tap tap;
+	uint8_t frame[2048];
+	const struct arp_hdr *h = (const struct arp_hdr *)(tap.bytes[0] + 14);
+
+	tap_up(&lab, &tap, 1);
+	lab_inject(&lab.b, frame,
+		arp_build(frame, bcast, ARP_OP_REQUEST, lab.b.cfg.mac, IP9, host_v4(&lab.b)));
+	assert_int_equal(tap.nr, 1);
+	assert_memory_equal(tap.bytes[0], lab.b.cfg.mac, 6);
+	assert_int_equal(be16(h->op), ARP_OP_REPLY);
+	lab_inject(&lab.b, frame, ping_build(frame, lab.b.cfg.mac, host_v4(&lab.b), 64));
+	assert_int_equal(tap.nr, 2);
+	assert_int_equal(get_be16(tap.bytes[1] + 12), ETH_TYPE_IPV4);
+	lab_down(&lab);
+}
+
+static void own_arp_come_back_is_no_conflict(void **state)
+{
+	struct lab lab;
+	struct tap tap;
+	uint8_t frame[2048];
+
+	tap_up(&lab, &tap, 1);
+	lab_inject(&lab.b, frame,
+		arp_build(frame, bcast, ARP_OP_REQUEST, lab.b.cfg.mac, host_v4(&lab.b),
+			host_v4(&lab.b)));
+	assert_int_equal(host_ctr(&lab.b, NET_CTR_ARP_CONFLICT), 0);
+	assert_int_equal(tap.nr, 0);
+	lab_down(&lab);
+}
+
 static void foreign_or_malformed_arp_is_ignored(void **state)
 {
 	struct lab lab;
@@ -639,6 +674,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(request_is_answered_and_learnt),
+		cmocka_unit_test(request_from_a_kernel_with_our_mac_is_answered),
+		cmocka_unit_test(own_arp_come_back_is_no_conflict),
 		cmocka_unit_test(foreign_or_malformed_arp_is_ignored),
 		cmocka_unit_test(unanswered_requests_are_repeated_then_given_up),
 		cmocka_unit_test(used_entry_is_probed_and_kept_while_answered),
