@@ -11,6 +11,7 @@ afterwards.
     millrace "second"  127.0.0.1:port+2, replica
 """
 import argparse
+import contextlib
 import os
 import random
 import shutil
@@ -21,10 +22,13 @@ import sys
 import time
 
 import writer as checking
-from lab import Failed, Lab, Netns, Skipped, check, until
+from lab import Failed, Lab, Netns, Skipped, check, remove_leftovers, until
 from resp import Resp, RespError
 
 STARTED = time.monotonic()
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+KINDS = ("net_af_xdp", "net_tap")
+PREFIX = "millrace-quickstart-"  # of the temporary directory
 
 
 def step(text):
@@ -33,37 +37,27 @@ def step(text):
 
 def free_port(wanted):
     """The first of three ports in a row that nobody listens on."""
-    for first in range(wanted, wanted + 300, 10):
+    for first in range(wanted, min(wanted + 300, 65534), 10):
         try:
             for port in range(first, first + 3):
                 with socket.socket() as probe:
                     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                     probe.bind(("127.0.0.1", port))
-            return first
-        except OSError:
+        except OSError as why:
+            taken = f"port {port}: {why.strerror}"
             continue
-    raise Failed(f"no free ports from {wanted} on")
-
-
-def remove_leftovers():
-    """Namespaces of a demonstration that was itself killed with -9."""
-    try:
-        names = os.listdir("/run/netns")
-    except OSError:
-        return
-    for name in names:
-        pid = name[3:-1]
-        if name.startswith("mr-") and pid.isdigit() and not os.path.exists(f"/proc/{pid}"):
-            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
+        if first != wanted:
+            step(f"{taken}; {first} is used instead of port {wanted}")
+        return first
+    raise Failed(f"no three free ports in a row from {wanted} on")
 
 
 def link_up(server):
     return server.info("replication").get("master_link_status") == "up"
 
 
-def start_load(lab, space, host, port):
+def start_load(lab, space, host, port, memtier):
     """memtier_benchmark if there is one, else redis-benchmark; from across the device."""
-    memtier = os.environ.get("MEMTIER") or shutil.which("memtier_benchmark")
     if memtier:
         args = [
             memtier,
@@ -118,6 +112,7 @@ class Demo:
         self.lab, self.args = lab, args
         self.port = free_port(args.port)
         self.space = lab.netns()
+        self.kinds = KINDS if args.device == "auto" else (args.device,)
         self.rows = []
         self.good = True
 
@@ -131,7 +126,7 @@ class Demo:
         self.space.run("sysctl", "-q", "-w", "net.ipv4.ip_forward=1")
         step("master: millrace on a DPDK virtual device, 10.77.0.2")
         self.master = lab.start_on_device(
-            "master", lab.home, self.space, port, 0, pool_size="256mb"
+            "master", lab.home, self.space, port, 0, pool_size="256mb", kinds=self.kinds
         )
         step(f"   up; device {self.master.device.kind}, pool {self.master.pool}")
         if self.args.only_node:
@@ -148,6 +143,7 @@ class Demo:
             port + 2,
             1,
             pool_size="256mb",
+            kinds=(self.master.device.kind,),
             options=["--replicaof", "10.77.0.2", str(port)],
         )
         self.replicas = [self.stock, self.second]
@@ -156,7 +152,7 @@ class Demo:
         step("   both replicas have had their full sync")
 
     def load(self):
-        tool = start_load(self.lab, self.space, "10.77.0.2", self.port)
+        tool = start_load(self.lab, self.space, "10.77.0.2", self.port, self.args.memtier)
         device = self.master.device
 
         def connect():
@@ -329,48 +325,71 @@ def plain_node(lab, args):
 The node runs on kernel sockets alone, as a DPDK virtual device needs root. Ctrl-C ends it.
 In another terminal:
 
-  redis-cli -p {port}
-  logs and pool: {node.dir}
+  over loopback          redis-cli -p {port}
+  telemetry              dpdk-telemetry.py -f {node.prefix}       then: /millrace/cores
+  log and pool           {node.dir}
 """,
         flush=True,
     )
-    while node.alive:
-        time.sleep(0.3)
-    raise Failed(f"the node ended with status {node.process.returncode}:\n" + node.log_tail())
+    if args.exit:
+        return 0
+    with contextlib.suppress(SystemExit):
+        while node.alive:
+            time.sleep(0.3)
+        raise Failed(f"the node ended with status {node.process.returncode}:\n" + node.log_tail())
+    return 0
 
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("--only-node", action="store_true")
     parser.add_argument("--exit", action="store_true")
     parser.add_argument("--port", type=int, default=7777)
     parser.add_argument("--seconds", type=int, default=6)
+    parser.add_argument("--device", choices=("auto", *KINDS), default="auto")
+    parser.add_argument("--memtier", default=shutil.which("memtier_benchmark"))
     parser.add_argument("--dir", default=os.environ.get("TMPDIR", "/var/tmp"))
-    args = parser.parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, lambda *unused: sys.exit(130))
+    return parser.parse_args()
 
-    lab = Lab(parent=args.dir)
-    try:
-        if os.geteuid() != 0:
-            if not args.only_node:
-                raise Failed("the demonstration needs root for its network namespace")
-            plain_node(lab, args)
-        remove_leftovers()
-        demo = Demo(lab, args)
-        demo.start()
+
+def run(lab, args):
+    """The exit status."""
+    if os.geteuid() != 0:
         if not args.only_node:
-            demo.load()
-            demo.crash()
-            demo.evidence()
-            demo.table()
-        if args.exit:
-            return 0 if demo.good else 1
+            raise Failed("the demonstration needs root for its network namespace")
+        return plain_node(lab, args)
+    demo = Demo(lab, args)
+    demo.start()
+    if not args.only_node:
+        demo.load()
+        demo.crash()
+        demo.evidence()
+        demo.table()
+    if not args.exit:
         demo.commands()
-        try:
+        with contextlib.suppress(SystemExit):
             demo.stay()
-        except SystemExit:
-            return 0 if demo.good else 1
+    return 0 if demo.good else 1
+
+
+def end(*unused):
+    """Ctrl-C and the like, once: what follows it is the removal."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(130)
+
+
+def main():
+    args = arguments()
+    # Held back until there is somebody who removes what has been made.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    for number in ENDING:
+        signal.signal(number, end)
+    remove_leftovers(args.dir, PREFIX)
+    lab = Lab(parent=args.dir, prefix=PREFIX)
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+        return run(lab, args)
     except (Failed, Skipped, OSError, RespError) as why:
         print(f"quickstart: {why}", file=sys.stderr)
         for server in lab.servers:
@@ -378,9 +397,10 @@ def main():
                 print(f"-- {server.name}:\n{server.log_tail()}", file=sys.stderr)
         return 1
     finally:
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        for number in ENDING:
             signal.signal(number, signal.SIG_IGN)
-        step("removing everything that was made")
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            step("removing everything that was made")
         lab.close()
 
 

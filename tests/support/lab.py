@@ -3,10 +3,12 @@
 devices in network namespaces, and removes every process, namespace, device and file that it made.
 
 Invariants: processes are ended by the pid that was started; names carry the pid of this process;
-close() may be called at any time and more than once. When this process dies without close(), its
-children get SIGKILL.
+close() may be called at any time and more than once. It goes by those names, so what was just being
+made when a signal came in between is removed as well. When this process dies without close(), its
+children get SIGKILL; the rest is removed by remove_leftovers() of a later one.
 """
 import ctypes
+import glob
 import json
 import os
 import random
@@ -26,6 +28,10 @@ BUILD = os.environ.get("MILLRACE_BUILD", os.path.join(ROOT, "build"))
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
+# Where DPDK has its sockets: an ordinary user's are elsewhere.
+DPDK_RUN = os.path.join(
+    "/var/run" if os.geteuid() == 0 else os.environ.get("XDG_RUNTIME_DIR", "/tmp"), "dpdk"
+)
 SKIP = 77
 
 
@@ -88,6 +94,53 @@ def die_with_parent():
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def children():
+    """Pids of this process's children, also of those nobody has noted."""
+    found = []
+    for path in glob.glob("/proc/[0-9]*/stat"):
+        try:
+            with open(path, encoding="ascii", errors="replace") as stat:
+                pid, rest = stat.read().split(" (", 1)
+        except OSError:
+            continue
+        if int(rest.rsplit(")", 1)[1].split()[1]) == os.getpid():
+            found.append(int(pid))
+    return found
+
+
+def remove_named(pid, interfaces=None):
+    """Namespaces, interfaces (of the Netns given) and DPDK's directories that a process made."""
+    if interfaces is not None:
+        links = subprocess.run(
+            [*interfaces.prefix(), "ip", "-o", "link"], check=False, capture_output=True, text=True
+        )
+        for name in re.findall(rf"^\d+: (mr[vp]{pid % 100000}n\d+)[@:]", links.stdout, re.M):
+            subprocess.run(
+                [*interfaces.prefix(), "ip", "link", "del", name], check=False, capture_output=True
+            )
+    for path in glob.glob(f"/run/netns/mr-{pid}[a-z]*"):
+        subprocess.run(
+            ["ip", "netns", "del", os.path.basename(path)], check=False, capture_output=True
+        )
+    for path in glob.glob(os.path.join(DPDK_RUN, f"mr{pid}-*")):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def remove_leftovers(parent, prefix):
+    """What a process left that was itself killed with -9: its namespaces, DPDK's directories and
+    its directory of this prefix in parent."""
+    directories = glob.glob(os.path.join(glob.escape(parent), prefix + "[0-9]*-*"))
+    directories = {path: os.path.basename(path)[len(prefix) :].split("-")[0] for path in directories}
+    pids = {re.match(r"\d+", path[len("/run/netns/mr-") :])[0] for path in glob.glob("/run/netns/mr-[0-9]*")}
+    for pid in pids | set(directories.values()):
+        if not pid.isdigit() or os.path.exists(f"/proc/{pid}"):
+            continue
+        remove_named(int(pid))
+        for path, owner in directories.items():
+            if owner == pid:
+                shutil.rmtree(path, ignore_errors=True)
+
+
 class Netns:
     """A named network namespace. name None: the one this process is in."""
 
@@ -95,11 +148,7 @@ class Netns:
         self.name = name
         if name:
             shell("ip", "netns", "add", name)
-            try:
-                self.ip("link", "set", "lo", "up")
-            except Failed:
-                self.delete()
-                raise
+            self.ip("link", "set", "lo", "up")
 
     def prefix(self):
         return ["ip", "netns", "exec", self.name] if self.name else []
@@ -124,10 +173,6 @@ class Netns:
             finally:
                 if LIBC.setns(home.fileno(), CLONE_NEWNET):
                     os._exit(70)  # in the wrong namespace: nothing that follows can be trusted
-
-    def delete(self):
-        if self.name:
-            subprocess.run(["ip", "netns", "del", self.name], check=False, capture_output=True)
 
 
 class Server:
@@ -328,12 +373,16 @@ class Node(Server):
         return args + self.options
 
     def start(self, wait=True, timeout=30.0):
-        super().start(wait=False)
+        super().start(wait, timeout)
         if self.device:
-            self.device.attach(self)
-        if wait:
-            self.until_up(timeout)
+            self.device.attach()
         return self
+
+    def last_words(self):
+        """Why it ended: its own message, or the last line that it wrote."""
+        lines = [line for line in self.log_text().splitlines() if line.strip()]
+        own = [line for line in lines if line.startswith("millrace: ")]
+        return (own or lines or ["it said nothing"])[-1]
 
     def over_device(self, timeout=20.0):
         """A connection from the far side of its device."""
@@ -341,7 +390,7 @@ class Node(Server):
 
     def telemetry(self, path):
         """What DPDK's telemetry socket answers, as JSON."""
-        where = f"/var/run/dpdk/{self.prefix}/dpdk_telemetry.v2"
+        where = os.path.join(DPDK_RUN, self.prefix, "dpdk_telemetry.v2")
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
             sock.settimeout(5)
             sock.connect(where)
@@ -417,16 +466,10 @@ class Device:
                 text=True,
             )
 
-    def attach(self, node):
-        """After a start: net_tap makes its interface anew each time."""
+    def attach(self):
+        """After each start, when the node serves: net_tap makes its interface anew, and sets it up
+        by its name, so that it has to stay where it is until then."""
         if self.kind != "net_tap":
-            return
-
-        def there():
-            return self.far_iface in self.near.ip("-o", "link", "show") or not node.alive
-
-        until("the tap interface", there, 15)
-        if not node.alive:
             return
         self.near.ip("link", "set", self.far_iface, "netns", self.far.name)
         self.far.ip("addr", "add", self.peer + "/24", "dev", self.far_iface)
@@ -434,7 +477,7 @@ class Device:
 
     def remove(self):
         subprocess.run(
-            ["ip", *(["-n", self.near.name] if self.near.name else []), "link", "del", self.iface],
+            [*self.near.prefix(), "ip", "link", "del", self.iface],
             check=False,
             capture_output=True,
         )
@@ -447,14 +490,12 @@ class Lab:
     ports are private. Has to happen before any thread is started.
     """
 
-    def __init__(self, isolated=False, parent=None, keep=False):
+    def __init__(self, isolated=False, parent=None, prefix="millrace-"):
         self.id = os.getpid() % 100000
-        self.keep = keep
-        self.dir = tempfile.mkdtemp(prefix="millrace-", dir=parent)
         self.servers = []
         self.devices = []
-        self.spaces = []
         self.others = []
+        self.dir = tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=parent)
         if isolated:
             self.isolate()
         self.home = Netns()
@@ -469,9 +510,7 @@ class Lab:
         shell("ip", "link", "set", "lo", "up")
 
     def netns(self, what="p"):
-        space = Netns(f"mr-{os.getpid()}{what}")
-        self.spaces.append(space)
-        return space
+        return Netns(f"mr-{os.getpid()}{what}")
 
     def device(self, near, far, kind="net_af_xdp", number=0, middle=None):
         """middle: a namespace where bad_wire.py joins the two sides; device.wire is its process."""
@@ -492,10 +531,19 @@ class Lab:
         return self.add(Stock(self, name, netns or self.home, port, **more))
 
     def start_on_device(
-        self, name, near, far, port=7777, number=0, options=(), middle=None, **more
+        self,
+        name,
+        near,
+        far,
+        port=7777,
+        number=0,
+        options=(),
+        middle=None,
+        kinds=("net_af_xdp", "net_tap"),
+        **more,
     ):
-        """A node on net_af_xdp, or on net_tap where the machine does not have the former."""
-        for kind in ("net_af_xdp",) if middle else ("net_af_xdp", "net_tap"):
+        """A node on the first of these kinds of device that works here; as a rule net_af_xdp."""
+        for kind in kinds[:1] if middle else kinds:
             device = self.device(near, far, kind, number, middle)
             node = self.node(
                 name,
@@ -513,9 +561,11 @@ class Lab:
             except (Failed, OSError) as why:
                 if middle:
                     raise Skipped(f"net_af_xdp does not work here: {str(why)[:1000]}") from None
-                if kind == "net_tap":
+                if kind == kinds[-1]:
                     raise
-                print(f"   net_af_xdp does not work here, trying net_tap: {str(why)[:1000]}")
+                reason = why if node.alive else node.last_words()
+                print(f"   {kind} does not work here: {reason}", flush=True)
+                print("   trying the next kind of device", flush=True)
                 node.kill()
                 self.servers.remove(node)
                 shutil.rmtree(node.dir, ignore_errors=True)
@@ -537,20 +587,20 @@ class Lab:
         return process
 
     def close(self):
-        for process in [s.process for s in self.servers if s.process] + self.others:
+        known = [s.process for s in self.servers if s.process] + self.others
+        for process in known:
             if process.poll() is None:
                 process.kill()
             process.wait()
-        for device in self.devices:
-            device.remove()
-        for space in self.spaces:
-            space.delete()
-        self.devices, self.spaces, self.others = [], [], []
-        for server in self.servers:
-            if isinstance(server, Node):
-                shutil.rmtree(f"/var/run/dpdk/{server.prefix}", ignore_errors=True)
-        if not self.keep:
-            shutil.rmtree(self.dir, ignore_errors=True)
+        for pid in children():
+            try:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+            except OSError:
+                pass  # it has ended by itself
+        self.devices, self.others = [], []
+        remove_named(os.getpid(), Netns())
+        shutil.rmtree(self.dir, ignore_errors=True)
 
     def __enter__(self):
         return self
