@@ -83,10 +83,18 @@ static bool work(struct core *core)
 	return more;
 }
 
+static void received(struct core *core)
+{
+	batch_run(core->app);
+}
+
 static bool burst_end(struct core *core)
 {
 	struct app_core *ac = core->app;
-	bool waits = client_core_burst_end(ac);
+	bool waits;
+
+	batch_run(ac); /* a client that was let go on may have parsed more */
+	waits = client_core_burst_end(ac);
 
 	waits |= repl_core_burst_end(ac);
 	return waits;
@@ -103,6 +111,7 @@ static void clock_tick(struct core *core)
 const struct core_ops app_core_ops = {
 	.clock = clock_tick,
 	.accept = client_accept,
+	.received = received,
 	.work = work,
 	.burst_end = burst_end,
 };

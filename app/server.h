@@ -10,6 +10,7 @@
 #ifndef MILLRACE_APP_SERVER_H
 #define MILLRACE_APP_SERVER_H
 
+#include "app/batch.h"
 #include "app/client.h"
 #include "app/config.h"
 #include "app/keyspace/keyspace.h"
@@ -71,6 +72,9 @@ struct app_core {
 	uint64_t dirty_count; /* changes to the data set */
 	uint64_t nr_waiting_replies;
 	struct command_stats stats[MILLRACE_MAX_COMMANDS];
+
+	struct ks_key key_hint; /* of the command that runs from the batch; ptr NULL: none */
+	struct batch batch;
 };
 
 #define ERRSTATS_MAX 128

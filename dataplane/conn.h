@@ -22,7 +22,8 @@ struct net;
 struct tcp_conn;
 
 struct conn_ops {
-	/* Bytes have arrived. All of them are consumed: what is not needed now is copied. */
+	/* Bytes have arrived. All of them are consumed: what is not needed now is copied. Over a
+	 * NIC they stay until the end of the burst, from a socket for the call. */
 	void (*data)(struct conn *conn, const char *data, size_t len);
 	void (*connected)(struct conn *conn);          /* outgoing only; may be NULL otherwise */
 	void (*sent)(struct conn *conn);               /* output has drained some; may be NULL */

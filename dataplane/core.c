@@ -173,6 +173,7 @@ unsigned core_poll(struct core *core)
 	core_clock(core);
 	core->ops->clock(core);
 	done += nic_rx(core);
+	core->ops->received(core);
 	if (core->nr_nets == 0 || core->sock_more ||
 		core->now_us - core->sock_polled_us >= SOCK_POLL_EVERY_US) {
 		core->sock_polled_us = core->now_us;

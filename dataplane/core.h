@@ -5,6 +5,7 @@
  *	   +-> clock -> NIC receive -> TCP -> data() of connections (parse, execute)
  *	   |   kernel sockets ------------------^
  *	   |   inbox (messages of other threads)
+ *	   |   ops->received():  what was parsed and waits is run
  *	   |   ops->work():      slices of longer jobs
  *	   |   ops->burst_end(): the burst's writes made durable once, replies released
  *	   +-- TCP timers and output -> NIC send
@@ -44,6 +45,8 @@ struct core_ops {
 	void (*clock)(struct core *core);
 	/* A connection has come in. It is refused (aborted) unless 0 is returned. */
 	int (*accept)(struct core *core, struct conn *conn);
+	/* The NICs' frames of this loop have been handed up. */
+	void (*received)(struct core *core);
 	/* A slice of background work, a few microseconds. True: there is more, do not sleep. */
 	bool (*work)(struct core *core);
 	/* End of a burst. True: something still waits (for the watermark), do not sleep long. */

@@ -289,15 +289,15 @@ static enum run_result reject(struct client *c, const struct command *cmd, const
 	return RUN_DONE;
 }
 
-enum run_result command_run(struct client *c)
+enum run_result command_run(struct client *c, const struct command *cmd)
 {
-	const struct command *cmd;
 	const char *refusal;
 	enum run_result rc;
 	bool refused;
 	char err[512];
 
-	cmd = command_find(c, err, sizeof(err));
+	if (!cmd)
+		cmd = command_find(c, err, sizeof(err));
 	if (!cmd)
 		return reject(c, NULL, err);
 	refusal = refuse(c, cmd);

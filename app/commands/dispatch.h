@@ -21,8 +21,9 @@ enum run_result {
 	RUN_PAUSED, /* CLIENT PAUSE: the same command again when that ends */
 };
 
-/* Runs the command in c->argv, c->argc. Core of the client. */
-enum run_result command_run(struct client *c);
+/* Runs the command in c->argv, c->argc. cmd: what command_find() has found them to be, or NULL.
+ * Core of the client. */
+enum run_result command_run(struct client *c, const struct command *cmd);
 
 /* The parts of it, for who applies a stream in runs of several commands (MULTI..EXEC of our
  * master). */

@@ -13,6 +13,10 @@
 
 struct ks_key cmd_key(struct client *c, const struct slice *key)
 {
+	const struct ks_key *hint = &c->ac->key_hint;
+
+	if (key->ptr == hint->ptr && key->len == hint->len)
+		return *hint; /* the very bytes that were hashed when it was parsed */
 	return ks_key(c->srv->ks, key->ptr, key->len);
 }
 

@@ -126,9 +126,20 @@ int net_init(struct net *net, const struct net_cfg *cfg, struct pkt_pool *pool,
 	return rc;
 }
 
+static void kept_free(struct net *net)
+{
+	while (net->kept) {
+		struct pkt *p = net->kept;
+
+		net->kept = p->next;
+		pkt_free(net->pool, p);
+	}
+}
+
 void net_fini(struct net *net)
 {
 	tcp_teardown(net);
+	kept_free(net);
 	arp_teardown(net);
 	obuf_pool_fini(&net->obufs);
 }
@@ -176,6 +187,7 @@ void eth_output(struct net *net, struct pkt *p, const uint8_t dst[NET_MAC_LEN], 
 void net_run(struct net *net, uint64_t now_us)
 {
 	net_clock(net, now_us);
+	kept_free(net);
 	timer_wheel_run(&net->wheel, net->now_us);
 	tcp_run(net);
 }

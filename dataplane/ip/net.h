@@ -120,6 +120,7 @@ struct net {
 	/* hot */
 	uint64_t now_us;
 	uint16_t ip_id;
+	struct pkt *kept; /* read to the end of the burst: net_keep() */
 	struct ratelimit icmp_limit;
 	struct timer_wheel wheel;
 	struct obuf_pool obufs;
@@ -183,6 +184,13 @@ static inline void net_drop(struct net *net, struct pkt *p, enum drop why)
 {
 	net_counter_add(&net->counters.drops[why], 1);
 	pkt_free(net->pool, p);
+}
+
+/* Takes p, and frees it at the end of the burst (net_run), until when its bytes stay. */
+static inline void net_keep(struct net *net, struct pkt *p)
+{
+	p->next = net->kept;
+	net->kept = p;
 }
 
 #endif

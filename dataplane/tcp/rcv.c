@@ -121,6 +121,7 @@ static void rxq_append(struct tcp_conn *c, struct pkt *p)
 	c->rxq_pkts++;
 }
 
+/* The user may still be reading what it holds. */
 static void rxq_drop_head(struct tcp_conn *c)
 {
 	struct pkt *p = c->rxq_head;
@@ -130,8 +131,7 @@ static void rxq_drop_head(struct tcp_conn *c)
 		c->rxq_tail = NULL;
 	c->rxq_pkts--;
 	rx_pkts_add(c->ts, -1);
-	p->next = NULL;
-	pkt_free(conn_net(c)->pool, p);
+	net_keep(conn_net(c), p);
 }
 
 /* Offers bytes to the user; returns how many were taken. Whoever has closed takes all. */
@@ -249,7 +249,7 @@ static void in_order(struct tcp_conn *c, struct pkt *p)
 	if (!c->rxq_head && !c->is_paused && !c->ooo_head) {
 		n = user_offer(c, p->data, len);
 		if (n == len || c->state == TCP_ST_CLOSED) {
-			pkt_free(conn_net(c)->pool, p);
+			net_keep(conn_net(c), p);
 			ack_quickly(c);
 			return;
 		}

@@ -47,9 +47,9 @@ struct tcp_ops {
 	int (*accept)(struct net *net, struct tcp_conn *conn);
 	/* tcp_connect() succeeded. */
 	void (*connected)(struct tcp_conn *conn);
-	/* In-order bytes, borrowed for the call: they lie in the received packet. Returns how
-	   many were taken; if fewer than len the rest is kept, the window shrinks, and no data()
-	   comes until tcp_conn_resume(). */
+	/* In-order bytes, borrowed until the next net_run(): they lie in the received packet.
+	   Returns how many were taken; if fewer than len the rest is kept, the window shrinks, and
+	   no data() comes until tcp_conn_resume(). */
 	uint32_t (*data)(struct tcp_conn *conn, const uint8_t *data, uint32_t len);
 	/* The peer acknowledged bytes, and no more than the mark (tcp_conn_set_sent_mark) are
 	   left in the output buffer. */
