@@ -49,10 +49,27 @@ void tcp_rtt_sample(struct tcp_conn *c, uint64_t rtt_us)
 	}
 }
 
+/* By the timestamp that came back. */
+static void rtt_sample_echo(struct tcp_conn *c, uint32_t tsecr)
+{
+	const uint32_t ticks = conn_ts_at(c, conn_now(c)) - tsecr;
+
+	if (ticks < 60000)
+		tcp_rtt_sample(c, ticks ? ticks * 1000ull : 1000);
+}
+
+void tcp_rtt_sample_syn(struct tcp_conn *c, const struct tcp_opts *opts)
+{
+	if (c->is_cookie)
+		return;
+	if (!c->nr_rtx)
+		tcp_rtt_sample(c, conn_now(c) - c->unacked_since_us);
+	else if (c->has_ts && opts->has_ts && opts->tsecr)
+		rtt_sample_echo(c, opts->tsecr);
+}
+
 static void rtt_update(struct tcp_conn *c, const struct tcp_ack_ctx *ctx)
 {
-	uint32_t ticks;
-
 	if (!ctx->acked)
 		return;
 	/* Karn: nothing that was sent twice is timed, unless the timestamp tells which one it
@@ -61,11 +78,8 @@ static void rtt_update(struct tcp_conn *c, const struct tcp_ack_ctx *ctx)
 		tcp_rtt_sample(c, ctx->rtt_us);
 		return;
 	}
-	if (!ctx->has_tsecr)
-		return;
-	ticks = conn_ts_at(c, conn_now(c)) - ctx->tsecr;
-	if (ticks < 60000)
-		tcp_rtt_sample(c, ticks ? ticks * 1000ull : 1000);
+	if (ctx->has_tsecr)
+		rtt_sample_echo(c, ctx->tsecr);
 }
 
 void tcp_recovery_enter(struct tcp_conn *c)

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RTO_SYN_LOST_US 3000000u
+
 #define SEGS_MAX (1u << 20) /* records of segments in flight, all connections of a core */
 
 static uint8_t wscale_for(uint32_t rcv_buf)
@@ -91,6 +93,8 @@ static void half_open_forget(struct tcp_conn *c)
 /* The handshake is done in both directions. */
 void tcp_conn_establish(struct tcp_conn *c)
 {
+	const uint64_t rto_max = conn_net(c)->cfg.tcp.rto_max_us;
+
 	half_open_forget(c);
 	c->state = c->is_fin_wanted && c->is_fin_sent ? TCP_ST_FIN_WAIT_1 : TCP_ST_ESTABLISHED;
 	timer_cancel(&conn_net(c)->wheel, &c->rtx_timer);
@@ -100,6 +104,9 @@ void tcp_conn_establish(struct tcp_conn *c)
 	/* RFC 5681, 3.1: a SYN sent more than once starts with one segment. */
 	if (c->nr_rtx > 1)
 		c->cwnd = c->mss;
+	/* RFC 6298, 5.7: and data with a longer timeout, when nothing could be measured. */
+	if (c->nr_rtx && !c->srtt_us)
+		c->rto_us = (uint32_t)(rto_max < RTO_SYN_LOST_US ? rto_max : RTO_SYN_LOST_US);
 	c->nr_rtx = 0;
 	c->backoff = 0;
 	c->unacked_since_us = conn_now(c);

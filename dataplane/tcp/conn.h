@@ -401,6 +401,8 @@ bool tcp_ack_input(
 	struct tcp_conn *c, const struct pkt *p, uint32_t payload, const struct tcp_opts *opts);
 void tcp_recovery_enter(struct tcp_conn *c);
 void tcp_rtt_sample(struct tcp_conn *c, uint64_t rtt_us);
+/* Measures the path by the answer to our SYN, unless it is ambiguous (Karn). */
+void tcp_rtt_sample_syn(struct tcp_conn *c, const struct tcp_opts *opts);
 
 /* loss.c: the scoreboard and RACK */
 struct tcp_seg *tcp_seg_add(struct tcp_conn *c, uint32_t seq, uint32_t end, bool has_fin);

@@ -80,8 +80,7 @@ static void syn_sent_input(struct tcp_conn *c, struct pkt *p, const struct tcp_o
 		return;
 	}
 	c->snd_una = c->snd_nxt;
-	if (!c->nr_rtx)
-		tcp_rtt_sample(c, conn_now(c) - c->unacked_since_us);
+	tcp_rtt_sample_syn(c, opts);
 	tcp_conn_establish(c);
 	net_count(conn_net(c), NET_CTR_CONNECTED);
 	c->is_ack_due = true;
@@ -155,7 +154,7 @@ static void rst_input(struct tcp_conn *c, struct pkt *p)
 }
 
 /* Our SYN was acknowledged: the user gets the connection. False: it is gone. */
-static bool syn_rcvd_done(struct tcp_conn *c, const struct pkt *p)
+static bool syn_rcvd_done(struct tcp_conn *c, const struct pkt *p, const struct tcp_opts *opts)
 {
 	struct tcp_listener *lst = c->lst;
 	struct net *net = conn_net(c);
@@ -165,8 +164,7 @@ static bool syn_rcvd_done(struct tcp_conn *c, const struct pkt *p)
 	c->max_snd_wnd = c->snd_wnd > c->max_snd_wnd ? c->snd_wnd : c->max_snd_wnd;
 	c->snd_wl1 = p->tcp.seq;
 	c->snd_wl2 = p->tcp.ack;
-	if (!c->nr_rtx && !c->is_cookie)
-		tcp_rtt_sample(c, net->now_us - c->unacked_since_us);
+	tcp_rtt_sample_syn(c, opts);
 	tcp_conn_establish(c);
 	tcp_conn_pend(c);
 	if (!lst) {
@@ -248,7 +246,7 @@ static enum verdict ack_step(
 			drop(c, p, DROP_TCP_ACK);
 			return DONE;
 		}
-		if (!syn_rcvd_done(c, p)) {
+		if (!syn_rcvd_done(c, p, opts)) {
 			pkt_free(conn_net(c)->pool, p);
 			return DONE;
 		}

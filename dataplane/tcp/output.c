@@ -353,10 +353,13 @@ void tcp_send_challenge(struct tcp_conn *c)
 		return;
 	c->oow_ack_us = now;
 	net_count(conn_net(c), NET_CTR_CHALLENGE);
-	if (c->state == TCP_ST_SYN_RCVD)
-		tcp_send_syn(c);
-	else
+	if (c->state != TCP_ST_SYN_RCVD) {
 		tcp_send_ack(c);
+		return;
+	}
+	if (!c->nr_rtx)
+		c->nr_rtx = 1; /* sent twice: its answer measures nothing */
+	tcp_send_syn(c);
 }
 
 void tcp_send_syn(struct tcp_conn *c)
