@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "app/check.h"
 
-#include "app/network.h"
+#include "app/nic_address.h"
 #include "app/threads.h"
 #include "dataplane/nic.h"
 
@@ -104,13 +104,12 @@ static void check_nic(struct server *srv, unsigned i)
 {
 	const char *dev = srv->cfg->nic[i], *iface = strstr(dev, "iface=");
 	char path[256], name[64];
-	unsigned prefix;
-	uint32_t ip;
+	struct net_addr addrs[NET_MAX_ADDRS];
 
 	if (i >= srv->cfg->nr_nic_addresses)
 		problem("nic", "%s has no nic-address", dev);
-	else if (network_parse_address(srv->cfg->nic_address[i], &ip, &prefix))
-		problem("nic", "nic-address %s is not an IPv4 address with a prefix length",
+	else if (nic_address_parse(srv->cfg->nic_address[i], addrs) < 0)
+		problem("nic", "nic-address %s is not a list of addresses with prefix lengths",
 			srv->cfg->nic_address[i]);
 	if (isxdigit((unsigned char)dev[0]) && strchr(dev, ':')) {
 		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s%.*s",

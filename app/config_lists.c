@@ -8,7 +8,8 @@
  */
 #include "app/config_table.h"
 
-#include <arpa/inet.h>
+#include "app/nic_address.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -96,43 +97,20 @@ static unsigned *list_count(struct config *cfg, const struct directive *d)
 	return &cfg->nr_nic_gateways;
 }
 
-static bool is_ip(const char *text, int *bits)
-{
-	unsigned char addr[16];
-
-	if (inet_pton(AF_INET, text, addr) == 1)
-		*bits = 32;
-	else if (inet_pton(AF_INET6, text, addr) == 1)
-		*bits = 128;
-	else
-		return false;
-	return true;
-}
-
-/* An address with the length of its prefix, "10.0.0.2/24". */
-static bool is_prefix(const char *text)
-{
-	char addr[INET6_ADDRSTRLEN];
-	const char *slash = strchr(text, '/');
-	int64_t len;
-	int bits;
-
-	if (!slash || (size_t)(slash - text) >= sizeof(addr))
-		return false;
-	memcpy(addr, text, (size_t)(slash - text));
-	addr[slash - text] = '\0';
-	return is_ip(addr, &bits) && config_parse_int(slash + 1, &len) && len >= 1 && len <= bits;
-}
-
 static int list_check(const struct directive *d, const char *word, const struct config_err *err)
 {
-	int bits;
+	struct net_addr addrs[NET_MAX_ADDRS];
+	struct ip_addr v4, v6;
 
-	if (d->off == offsetof(struct config, nic_address) && !is_prefix(word))
-		return config_err_set(
-			err, "'%s' is not an address with its prefix length, as 10.0.0.2/24", word);
-	if (d->off == offsetof(struct config, nic_gateway) && !is_ip(word, &bits))
-		return config_err_set(err, "'%s' is not an IP address", word);
+	if (d->off == offsetof(struct config, nic_address) && nic_address_parse(word, addrs) < 0)
+		return config_err_set(err,
+			"'%s' is not a list of addresses with prefix lengths, as "
+			"10.0.0.2/24,2001:db8::2/64",
+			word);
+	if (d->off == offsetof(struct config, nic_gateway) && nic_gateway_parse(word, &v4, &v6))
+		return config_err_set(err,
+			"'%s' is not an address, or one of IPv4 and one of IPv6, as 10.0.0.1,fe80::1",
+			word);
 	return 0;
 }
 

@@ -2,11 +2,11 @@
 #include "app/network.h"
 
 #include "app/control.h"
+#include "app/nic_address.h"
 #include "dataplane/conn.h"
 #include "dataplane/core.h"
 #include "dataplane/nic.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,28 +18,6 @@ struct network {
 	unsigned nr;
 	struct nic *nics[CONFIG_MAX_NICS];
 };
-
-int network_parse_address(const char *text, uint32_t *ip, unsigned *prefix)
-{
-	char addr[32], *slash, *end;
-	struct in_addr in;
-	unsigned long bits = 32;
-
-	if (snprintf(addr, sizeof(addr), "%s", text) >= (int)sizeof(addr))
-		return -EINVAL;
-	slash = strchr(addr, '/');
-	if (slash) {
-		*slash = 0;
-		bits = strtoul(slash + 1, &end, 10);
-		if (end == slash + 1 || *end || bits > 32)
-			return -EINVAL;
-	}
-	if (inet_pton(AF_INET, addr, &in) != 1)
-		return -EINVAL;
-	*ip = ntohl(in.s_addr);
-	*prefix = (unsigned)bits;
-	return 0;
-}
 
 int network_eal_start(struct server *srv, char *err, size_t err_len)
 {
@@ -82,29 +60,29 @@ void network_eal_stop(struct server *srv)
 	srv->net = NULL;
 }
 
-static int nic_config(struct config *cfg, unsigned i, struct nic_cfg *nc, char *err, size_t err_len)
+static void nic_log(void *ctx, int level, const char *text)
 {
-	uint32_t gw = 0;
-	unsigned bits;
+	server_log(ctx, level, "%s", text);
+}
 
-	memset(nc, 0, sizeof(*nc));
-	nc->device = cfg->nic[i];
-	if (i >= cfg->nr_nic_addresses) {
+/* The lists have been checked when they were read. */
+static int nic_config(struct server *srv, unsigned i, struct nic_cfg *nc, char *err, size_t err_len)
+{
+	const struct config *cfg = srv->cfg;
+	int n = i < cfg->nr_nic_addresses ? nic_address_parse(cfg->nic_address[i], nc->addrs) : 0;
+
+	if (n <= 0) {
 		snprintf(err, err_len,
 			"nic %s has no nic-address (as 10.0.0.2/24; one for each nic, in order)",
 			cfg->nic[i]);
 		return -EINVAL;
 	}
-	if (network_parse_address(cfg->nic_address[i], &nc->ip, &nc->prefix)) {
-		snprintf(err, err_len, "nic-address %s: not an IPv4 address with a prefix length",
-			cfg->nic_address[i]);
-		return -EINVAL;
-	}
-	if (i < cfg->nr_nic_gateways && network_parse_address(cfg->nic_gateway[i], &gw, &bits)) {
-		snprintf(err, err_len, "nic-gateway %s: not an IPv4 address", cfg->nic_gateway[i]);
-		return -EINVAL;
-	}
-	nc->gateway = gw;
+	nc->nr_addrs = (unsigned)n;
+	nc->device = cfg->nic[i];
+	nc->log = nic_log;
+	nc->log_ctx = srv;
+	if (i < cfg->nr_nic_gateways)
+		return nic_gateway_parse(cfg->nic_gateway[i], &nc->gateway, &nc->gateway_v6);
 	return 0;
 }
 
@@ -112,9 +90,9 @@ static int nic_up(
 	struct server *srv, unsigned i, const uint8_t secret[16], char *err, size_t err_len)
 {
 	struct network *net = srv->net;
-	struct nic_cfg nc;
-	char text[256];
-	int rc = nic_config(srv->cfg, i, &nc, err, err_len);
+	struct nic_cfg nc = {0};
+	char text[512];
+	int rc = nic_config(srv, i, &nc, err, err_len);
 
 	if (rc)
 		return rc;

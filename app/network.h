@@ -16,7 +16,5 @@ void network_eal_stop(struct server *srv);
 /* Opens the ports, gives each core its stack and listens. Before the cores run. */
 int network_start(struct server *srv, char *err, size_t err_len);
 void network_stop(struct server *srv); /* the cores have stopped */
-/* "10.0.0.2/24" into host order. -EINVAL. */
-int network_parse_address(const char *text, uint32_t *ip, unsigned *prefix);
 
 #endif

@@ -136,17 +136,35 @@ static int net_connect(struct core *core, struct net *net, const struct ip_addr 
 	return 0;
 }
 
+/* An address that a NIC could reach. One with a scope names an interface of the kernel. */
+static bool sockaddr_ip(const struct sockaddr *sa, struct ip_addr *ip, uint16_t *port)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)sa;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sa;
+
+	if (sa->sa_family == AF_INET) {
+		*ip = ip_addr_from_v4(ntohl(in->sin_addr.s_addr));
+		*port = ntohs(in->sin_port);
+		return true;
+	}
+	if (sa->sa_family != AF_INET6 || in6->sin6_scope_id != 0)
+		return false;
+	*ip = ip_addr_load(&in6->sin6_addr);
+	*port = ntohs(in6->sin6_port);
+	return true;
+}
+
 int conn_connect(struct core *core, const struct sockaddr *sa, unsigned sa_len,
 	const struct conn_ops *ops, void *user, struct conn **out)
 {
-	const struct sockaddr_in *in = (const struct sockaddr_in *)sa;
+	struct ip_addr ip;
+	uint16_t port;
 
-	if (sa->sa_family == AF_INET) {
-		struct ip_addr ip = ip_addr_from_v4(ntohl(in->sin_addr.s_addr));
+	if (sockaddr_ip(sa, &ip, &port)) {
 		struct net *net = nic_route(core, &ip);
 
 		if (net)
-			return net_connect(core, net, &ip, ntohs(in->sin_port), ops, user, out);
+			return net_connect(core, net, &ip, port, ops, user, out);
 	}
 	return conn_sock_connect(core, sa, sa_len, ops, user, out);
 }
@@ -266,10 +284,10 @@ static void format_sockaddr(const struct sockaddr_storage *ss, char *buf, size_t
 
 static void format_tcp(const struct tcp_conn_addr *a, char *buf, size_t size)
 {
-	uint32_t ip = ip_addr_to_v4(&a->ip);
+	char ip[IP_ADDR_TEXT];
 
-	snprintf(buf, size, "%u.%u.%u.%u:%u", ip >> 24, (ip >> 16) & 255, (ip >> 8) & 255, ip & 255,
-		a->port);
+	ip_addr_format(&a->ip, ip, sizeof(ip));
+	snprintf(buf, size, ip_addr_is_v4(&a->ip) ? "%s:%u" : "[%s]:%u", ip, a->port);
 }
 
 void conn_addr(const struct conn *conn, char *peer, char *local, size_t size)

@@ -40,11 +40,14 @@ uint64_t nic_huge_free(void);
 
 struct nic_cfg {
 	const char *device;
-	uint32_t ip; /* our address, host order */
-	unsigned prefix;
-	uint32_t gateway; /* host order, 0: none */
+	unsigned nr_addrs;
+	struct net_addr addrs[NET_MAX_ADDRS]; /* ours, of either family */
+	struct ip_addr gateway, gateway_v6;   /* zero: none */
 	uint8_t secret[16];
 	uint64_t obuf_bytes_max; /* per core */
+	/* Tells the operator: level 2 notice, 3 warning. Seldom; on any core. */
+	void (*log)(void *ctx, int level, const char *text);
+	void *log_ctx;
 };
 
 /* Opens a port for nr_cores cores. *out is owned. 0 or -errno with a message. Control thread. */
@@ -58,7 +61,7 @@ int nic_start(struct nic *nic, char *err, size_t err_len);
 /* Ends the stacks of the port (the cores' loops have ended) and closes it. */
 void nic_close(struct nic **nic);
 
-/* "net_af_xdp0,iface=veth0: 1 queue, mac .., 10.0.0.2/24" */
+/* "net_af_xdp0,iface=veth0 queues=1 mac=.. address=10.0.0.2/24,2001:db8::2/64 mtu=1500" */
 void nic_describe(const struct nic *nic, char *buf, size_t size);
 
 /* The loop's three calls; each returns how many packets it moved. */

@@ -7,6 +7,7 @@
 #include "dataplane/nic.h"
 
 #include "checks.h"
+#include "dataplane/clock.h"
 #include "dataplane/conn.h"
 #include "dataplane/ip/flow.h"
 #include "dataplane/nic_wake.h"
@@ -17,6 +18,7 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_ring.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,6 +96,21 @@ static void pool_free(struct pkt_pool *pool, struct pkt *p)
 }
 
 static const struct pkt_pool_ops pool_ops = {.alloc = pool_alloc, .free = pool_free};
+
+/* Says it in the name of the device. */
+static void nic_log(const struct nic *nic, int level, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+	int n = snprintf(
+		text, sizeof(text), "nic %.*s: ", (int)strcspn(nic->device, ","), nic->device);
+
+	va_start(ap, fmt);
+	vsnprintf(text + n, sizeof(text) - (size_t)n, fmt, ap);
+	va_end(ap);
+	if (nic->cfg.log)
+		nic->cfg.log(nic->cfg.log_ctx, level, text);
+}
 
 /* --- set-up --- */
 
@@ -256,13 +273,15 @@ err_free:
 
 static void queue_tx(void *ctx, struct pkt *p);
 static void queue_neigh_learned(
-	void *ctx, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN]);
+	void *ctx, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN], bool is_confirmed);
+static void queue_addr_duplicate(void *ctx, const struct ip_addr *ip);
 static bool queue_flow_mine(void *ctx, const struct ip_addr *laddr, uint16_t lport,
 	const struct ip_addr *raddr, uint16_t rport);
 
 static const struct net_ops net_ops = {
 	.tx = queue_tx,
 	.neigh_learned = queue_neigh_learned,
+	.addr_duplicate = queue_addr_duplicate,
 	.flow_mine = queue_flow_mine,
 };
 
@@ -270,7 +289,6 @@ int nic_attach(struct nic *nic, struct core *core, char *err, size_t err_len)
 {
 	struct nic_queue *q = NULL;
 	struct net_cfg cfg;
-	struct ip_addr addr;
 	int rc = -ENOMEM;
 
 	if (posix_memalign((void **)&q, 64, sizeof(*q)))
@@ -289,10 +307,10 @@ int nic_attach(struct nic *nic, struct core *core, char *err, size_t err_len)
 	net_cfg_defaults(&cfg);
 	memcpy(cfg.mac, nic->mac.addr_bytes, NET_MAC_LEN);
 	cfg.mtu = nic->mtu;
-	addr = ip_addr_from_v4(nic->cfg.ip);
-	net_cfg_add(&cfg, &addr, (uint8_t)nic->cfg.prefix);
-	if (nic->cfg.gateway)
-		cfg.gateway = ip_addr_from_v4(nic->cfg.gateway);
+	cfg.nr_addrs = nic->cfg.nr_addrs;
+	memcpy(cfg.addrs, nic->cfg.addrs, sizeof(cfg.addrs));
+	cfg.gateway = nic->cfg.gateway;
+	cfg.gateway_v6 = nic->cfg.gateway_v6;
 	memcpy(cfg.secret, nic->cfg.secret, sizeof(cfg.secret));
 	cfg.obuf_bytes_max = nic->cfg.obuf_bytes_max;
 	cfg.tcp.max_rx_pkts = NIC_POOL_SIZE / 4 / nic->nr_cores; /* the device needs its share */
@@ -317,6 +335,16 @@ failed:
 	return rc;
 }
 
+/* Neighbour discovery asks groups: the device has to let them in, by the best means that it has. */
+static void multicast_let_in(struct nic *nic)
+{
+	rte_eth_promiscuous_disable(nic->port);
+	if (nic->queues[0]->net.nr_v6 == 0 || rte_eth_allmulticast_enable(nic->port) == 0)
+		return;
+	if (rte_eth_promiscuous_enable(nic->port))
+		nic_log(nic, 3, "the device cannot be told to let multicast in, which IPv6 needs");
+}
+
 int nic_start(struct nic *nic, char *err, size_t err_len)
 {
 	int rc = rte_eth_dev_start(nic->port);
@@ -326,11 +354,12 @@ int nic_start(struct nic *nic, char *err, size_t err_len)
 			strerror(-rc));
 		return rc;
 	}
-	rte_eth_promiscuous_disable(nic->port);
-	net_announce(&nic->queues[0]->net);
+	multicast_let_in(nic);
 	for (unsigned i = 0; i < nic->nr_cores; i++) {
 		struct nic_queue *q = nic->queues[i];
 
+		net_clock(&q->net, clock_mono_us());
+		net_start(&q->net, i == 0);
 		if (q->polls && (!nic->wakes || nic_wake_watch(q->core) == 0))
 			q->core->must_poll = true;
 	}
@@ -364,12 +393,17 @@ void nic_close(struct nic **nicp)
 void nic_describe(const struct nic *nic, char *buf, size_t size)
 {
 	const uint8_t *m = nic->mac.addr_bytes;
-	uint32_t ip = nic->cfg.ip;
+	size_t n = (size_t)snprintf(buf, size,
+		"%s queues=%u mac=%02x:%02x:%02x:%02x:%02x:%02x mtu=%u address=", nic->device,
+		nic->nr_queues, m[0], m[1], m[2], m[3], m[4], m[5], nic->mtu);
 
-	snprintf(buf, size,
-		"%s queues=%u mac=%02x:%02x:%02x:%02x:%02x:%02x address=%u.%u.%u.%u/%u mtu=%u",
-		nic->device, nic->nr_queues, m[0], m[1], m[2], m[3], m[4], m[5], ip >> 24,
-		(ip >> 16) & 255, (ip >> 8) & 255, ip & 255, nic->cfg.prefix, nic->mtu);
+	for (unsigned i = 0; i < nic->cfg.nr_addrs && n < size; i++) {
+		char ip[IP_ADDR_TEXT];
+
+		ip_addr_format(&nic->cfg.addrs[i].ip, ip, sizeof(ip));
+		n += (size_t)snprintf(buf + n, size - n, "%s%s/%u", i ? "," : "", ip,
+			nic->cfg.addrs[i].prefix_len);
+	}
 }
 
 /* --- receive --- */
@@ -529,7 +563,7 @@ static void queue_tx(void *ctx, struct pkt *p)
 	if (p->flags & (PKT_TX_IP_CSUM | PKT_TX_L4_CSUM)) {
 		m->l2_len = p->l2_len;
 		m->l3_len = p->l3_len;
-		m->ol_flags = RTE_MBUF_F_TX_IPV4;
+		m->ol_flags = p->flags & PKT_TX_IPV6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4;
 		if (p->flags & PKT_TX_IP_CSUM)
 			m->ol_flags |= RTE_MBUF_F_TX_IP_CKSUM;
 		if (p->flags & PKT_TX_L4_CSUM)
@@ -581,20 +615,26 @@ struct neigh_msg {
 	struct nic *nic;
 	struct ip_addr ip;
 	uint8_t mac[NET_MAC_LEN];
+	bool is_confirmed;
+	bool is_duplicate; /* ip is ours no longer */
 };
 
 static void neigh_msg_run(struct core *core, struct core_msg *m)
 {
 	struct neigh_msg *msg = (struct neigh_msg *)m;
 
-	net_neigh_learn(&msg->nic->queues[core->id]->net, &msg->ip, msg->mac);
+	struct net *net = &msg->nic->queues[core->id]->net;
+
+	if (msg->is_duplicate)
+		net_addr_duplicate(net, &msg->ip);
+	else
+		net_neigh_learn(net, &msg->ip, msg->mac, msg->is_confirmed);
 	free(msg);
 }
 
-static void queue_neigh_learned(void *ctx, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN])
+/* Tells the other cores of the port. */
+static void queue_tell(struct nic_queue *q, const struct neigh_msg *what)
 {
-	struct nic_queue *q = ctx;
-
 	for (unsigned i = 0; i < q->nic->nr_cores; i++) {
 		struct neigh_msg *msg;
 
@@ -602,14 +642,33 @@ static void queue_neigh_learned(void *ctx, const struct ip_addr *ip, const uint8
 			continue;
 		msg = malloc(sizeof(*msg));
 		if (!msg)
-			return; /* the other core will ask for itself */
+			return; /* the other core will find out for itself */
+		*msg = *what;
 		msg->msg.fn = neigh_msg_run;
 		msg->nic = q->nic;
-		msg->ip = *ip;
-		memcpy(msg->mac, mac, NET_MAC_LEN);
 		if (core_post(q->core->cores[i], &msg->msg))
 			free(msg);
 	}
+}
+
+static void queue_neigh_learned(
+	void *ctx, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN], bool is_confirmed)
+{
+	struct neigh_msg what = {.ip = *ip, .is_confirmed = is_confirmed};
+
+	memcpy(what.mac, mac, NET_MAC_LEN);
+	queue_tell(ctx, &what);
+}
+
+static void queue_addr_duplicate(void *ctx, const struct ip_addr *ip)
+{
+	struct nic_queue *q = ctx;
+	const struct neigh_msg what = {.ip = *ip, .is_duplicate = true};
+	char text[IP_ADDR_TEXT];
+
+	ip_addr_format(ip, text, sizeof(text));
+	nic_log(q->nic, 3, "another station has %s: the address is not used", text);
+	queue_tell(q, &what);
 }
 
 /* The software hash decides who owns a flow, whichever queue its frames arrive on. */

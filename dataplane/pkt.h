@@ -28,6 +28,7 @@ enum pkt_flag {
 	PKT_TX_IP_CSUM = 1u << 3,      /* the device shall fill in the IPv4 header checksum */
 	PKT_TX_L4_CSUM = 1u << 4,      /* the device shall finish the TCP checksum: the field holds
 	                                  the pseudo header's sum; l2_len and l3_len are set */
+	PKT_TX_IPV6 = 1u << 5,         /* it is an IPv6 packet: what the device has to know */
 };
 
 /* What TCP notes about a received segment; the values are in host order. */

@@ -239,12 +239,15 @@ static void cmd_role(struct client *c)
 static bool replica_of(struct client *c)
 {
 	if (!c->replica && c->conn) {
-		const char *colon = strrchr(c->peer, ':');
+		/* "1.2.3.4:5" or "[::1]:5"; the port and the brackets are not of the address. */
+		const char *ip = c->peer + (c->peer[0] == '['), *end = strrchr(c->peer, ':');
+		int len = (int)(end ? end - ip : (ptrdiff_t)strlen(ip));
 
+		if (ip != c->peer && len > 0)
+			len--;
 		c->replica = replica_create(c->conn, c->srv->log, c->id);
 		if (c->replica)
-			snprintf(c->replica->ip, sizeof(c->replica->ip), "%.*s",
-				colon ? (int)(colon - c->peer) : (int)strlen(c->peer), c->peer);
+			snprintf(c->replica->ip, sizeof(c->replica->ip), "%.*s", len, ip);
 	}
 	return c->replica;
 }

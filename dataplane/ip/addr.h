@@ -8,6 +8,7 @@
 #define MILLRACE_DATAPLANE_IP_ADDR_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -72,6 +73,14 @@ static inline bool ip_addr_is_link_local_v6(const struct ip_addr *a) /* fe80::/1
 {
 	return (a->w[0] & 0xc0ff) == 0x80fe;
 }
+
+#define IP_ADDR_TEXT 46 /* room for an address as text */
+
+/* "10.0.0.1", "2001:db8::1" (RFC 5952). */
+void ip_addr_format(const struct ip_addr *a, char *buf, size_t size);
+
+/* Reads either. False: it is neither. A mapped IPv4 address is refused: it is one of IPv4. */
+bool ip_addr_parse(const char *text, struct ip_addr *out);
 
 /* How many of the first bits of two addresses agree, 0..128. */
 static inline unsigned ip_addr_common_bits(const struct ip_addr *a, const struct ip_addr *b)

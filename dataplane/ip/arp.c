@@ -272,7 +272,7 @@ static void learn_and_tell(struct net *net, uint32_t ip_v4, const uint8_t *mac, 
 		return;
 	arp_learn(net, ip_v4, mac);
 	if ((is_news || is_reply) && net->ops->neigh_learned)
-		net->ops->neigh_learned(net->ctx, &ip, mac);
+		net->ops->neigh_learned(net->ctx, &ip, mac, true);
 }
 
 /* Someone else uses our address: say that it is ours, but not so often that two of us shout for

@@ -24,6 +24,12 @@
 	X(IP_SOURCE, "ip_source", "source address that cannot be")                                 \
 	X(IP_NOT_OURS, "ip_not_ours", "destination address not ours")                              \
 	X(IP_PROTO, "ip_proto", "IP protocol not handled")                                         \
+	X(IP6_EXT, "ip6_ext", "malformed, misplaced or too many IPv6 extension headers")           \
+	X(IP6_OPTION, "ip6_option", "IPv6 option that forbids going on")                           \
+	X(IP6_ROUTING, "ip6_routing", "IPv6 routing header of type 0, or with segments left")      \
+	X(ND_BAD, "nd_bad", "malformed or foreign neighbour discovery")                            \
+	X(ND_FULL, "nd_full", "no neighbour entry or no room to wait for one")                     \
+	X(ND_UNRESOLVED, "nd_unresolved", "next hop did not answer solicitations")                 \
 	X(IP_NO_ROUTE, "ip_no_route", "no route to destination")                                   \
 	X(IP_TOO_BIG, "ip_too_big", "packet to send exceeds the MTU")                              \
 	X(ICMP_BAD, "icmp_bad", "malformed ICMP")                                                  \
@@ -54,9 +60,16 @@
 	X(ARP_REQ_IN, "arp_requests_in", "ARP requests for our address")                           \
 	X(ARP_REQ_OUT, "arp_requests_out", "ARP requests sent")                                    \
 	X(ARP_CONFLICT, "arp_conflicts", "another station uses our address")                       \
+	X(ND_SOLICIT_IN, "nd_solicit_in", "neighbour solicitations for our addresses")             \
+	X(ND_SOLICIT_OUT, "nd_solicit_out", "neighbour solicitations sent")                        \
+	X(ND_ADVERT_IN, "nd_advert_in", "neighbour advertisements received")                       \
+	X(ND_CONFLICT, "nd_conflicts", "another station claims our IPv6 address")                  \
+	X(ND_DUPLICATE, "nd_duplicates", "IPv6 addresses not used: another station has them")      \
+	X(ND_UNREACHABLE, "nd_unreachable", "neighbours that stopped answering")                   \
 	X(ICMP_ECHO, "icmp_echo", "echo requests answered")                                        \
 	X(ICMP_UNREACH_IN, "icmp_unreach_in", "destination unreachable accepted for a connection") \
 	X(ICMP_UNREACH_OUT, "icmp_unreach_out", "destination unreachable sent")                    \
+	X(ICMP_PARAM_OUT, "icmp_param_out", "ICMPv6 parameter problems sent")                      \
 	X(PMTU_REDUCED, "pmtu_reduced", "connections whose MSS a path MTU message lowered")        \
 	X(SEGS_IN, "tcp_segs_in", "TCP segments received")                                         \
 	X(SEGS_OUT, "tcp_segs_out", "TCP segments sent, retransmissions included")                 \

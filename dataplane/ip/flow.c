@@ -4,7 +4,10 @@
  */
 #include "dataplane/ip/flow.h"
 
+#include "dataplane/ip/ipv6_ext.h"
 #include "dataplane/ip/wire.h"
+
+#include <stddef.h>
 
 static uint64_t mix(uint64_t x)
 {
@@ -27,43 +30,85 @@ uint32_t net_flow_hash_tuple(
 	return (uint32_t)(mix(end_hash(a, aport) + end_hash(b, bport)) >> 16);
 }
 
-/* Finds addresses and ports of a TCP segment at the start of an IPv4 packet that may be cut off
-   (as in an ICMP error). Returns the header length, or 0. */
-static uint32_t tcp_tuple_hash(const uint8_t *ip, uint32_t len, uint32_t *hash)
-{
+/* What stands at the start of an IP packet that may be cut off (as in an ICMP error). */
+struct upper {
 	struct ip_addr src, dst;
+	uint32_t off; /* of what is above IP */
+	uint8_t proto;
+};
+
+static bool v4_look(const uint8_t *ip, uint32_t len, struct upper *u)
+{
 	uint32_t ihl;
 
 	if (len < sizeof(struct ipv4_hdr) || ip[0] >> 4 != 4)
-		return 0;
+		return false;
 	ihl = (ip[0] & 0xfu) * 4;
-	if (ihl < sizeof(struct ipv4_hdr) || len < ihl + 4 || ip[9] != IP_PROTO_TCP)
-		return 0;
+	if (ihl < sizeof(struct ipv4_hdr) || len < ihl)
+		return false;
 	if (get_be16(ip + 6) & (IPV4_MF | IPV4_OFFSET_MASK))
-		return 0;
-	src = ip_addr_from_v4(get_be32(ip + 12));
-	dst = ip_addr_from_v4(get_be32(ip + 16));
-	*hash = net_flow_hash_tuple(&src, get_be16(ip + ihl), &dst, get_be16(ip + ihl + 2));
-	return ihl;
+		return false;
+	u->src = ip_addr_from_v4(get_be32(ip + 12));
+	u->dst = ip_addr_from_v4(get_be32(ip + 16));
+	u->off = ihl;
+	u->proto = ip[9];
+	return true;
+}
+
+static bool v6_look(const uint8_t *ip, uint32_t len, struct upper *u)
+{
+	struct ipv6_walk w;
+
+	if (len < sizeof(struct ipv6_hdr) || ip[0] >> 4 != 6 || !ipv6_ext_walk(ip, len, &w))
+		return false;
+	u->src = ip_addr_load(ip + offsetof(struct ipv6_hdr, src));
+	u->dst = ip_addr_load(ip + offsetof(struct ipv6_hdr, dst));
+	u->off = w.off;
+	u->proto = w.proto;
+	return true;
+}
+
+static bool tcp_tuple_hash(const uint8_t *ip, uint32_t len, const struct upper *u, uint32_t *hash)
+{
+	if (u->proto != IP_PROTO_TCP || len < u->off + 4)
+		return false;
+	*hash = net_flow_hash_tuple(
+		&u->src, get_be16(ip + u->off), &u->dst, get_be16(ip + u->off + 2));
+	return true;
+}
+
+/* Is it an ICMP error? Then the packet that it is about begins at u->off + 8. */
+static bool is_error(const uint8_t *ip, uint32_t len, const struct upper *u)
+{
+	if (len < u->off + 8)
+		return false;
+	return (u->proto == IP_PROTO_ICMP && ip[u->off] == ICMP_UNREACH) ||
+	       (u->proto == IP_PROTO_ICMPV6 && ip[u->off] < ICMP6_INFO_MIN);
 }
 
 bool net_flow_hash(const struct pkt *p, uint32_t *hash)
 {
+	bool (*look)(const uint8_t *, uint32_t, struct upper *);
 	const uint8_t *ip = p->data + sizeof(struct eth_hdr);
-	uint32_t len, ihl;
+	struct upper u;
+	uint32_t len;
 
 	*hash = 0;
-	if (p->len < sizeof(struct eth_hdr) + sizeof(struct ipv4_hdr))
-		return false;
-	if (get_be16(p->data + 12) != ETH_TYPE_IPV4)
+	if (p->len < sizeof(struct eth_hdr))
 		return false;
 	len = p->len - (uint32_t)sizeof(struct eth_hdr);
-	if (tcp_tuple_hash(ip, len, hash))
-		return true;
-	ihl = (ip[0] & 0xfu) * 4;
-	if (ip[9] != IP_PROTO_ICMP || ihl < sizeof(struct ipv4_hdr) ||
-		len < ihl + sizeof(struct icmp_hdr) || ip[ihl] != ICMP_UNREACH)
+	switch (get_be16(p->data + 12)) {
+	case ETH_TYPE_IPV4: look = v4_look; break;
+	case ETH_TYPE_IPV6: look = v6_look; break;
+	default: return false;
+	}
+	if (!look(ip, len, &u))
 		return false;
-	ihl += (uint32_t)sizeof(struct icmp_hdr);
-	return tcp_tuple_hash(ip + ihl, len - ihl, hash) != 0;
+	if (tcp_tuple_hash(ip, len, &u, hash))
+		return true;
+	if (!is_error(ip, len, &u))
+		return false;
+	ip += u.off + 8;
+	len -= u.off + 8;
+	return look(ip, len, &u) && tcp_tuple_hash(ip, len, &u, hash);
 }

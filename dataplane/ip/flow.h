@@ -18,7 +18,7 @@
 uint32_t net_flow_hash_tuple(
 	const struct ip_addr *a, uint16_t aport, const struct ip_addr *b, uint16_t bport);
 
-/* Finds the flow of an Ethernet frame: TCP over IPv4, or an ICMP error about one. False: it has
+/* Finds the flow of an Ethernet frame: TCP, or an ICMP error about it, of either IP. False: it has
    no flow (ARP, echo, fragments, anything malformed) and any core may handle it; *hash is then 0.
    */
 bool net_flow_hash(const struct pkt *p, uint32_t *hash);

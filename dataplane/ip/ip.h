@@ -12,7 +12,8 @@ struct ip_meta {
 	struct ip_addr src;
 	struct ip_addr dst;
 	uint8_t proto;
-	bool is_multi; /* to many, by its address or its frame's: nearly nothing is answered */
+	bool is_multi;   /* to many, by its address or its frame's: nearly nothing is answered */
+	bool is_own_mac; /* of the frame: our own, come back, or the other end of a tap device */
 };
 
 /* Sends p->data as the payload of a packet from an address of ours. Takes p. */

@@ -147,6 +147,8 @@ int ipv4_route(const struct net *net, uint32_t dst_v4, uint32_t *next_hop_v4)
 		is_multicast_or_reserved(dst_v4) || is_subnet_broadcast(net, dst_v4))
 		return -1;
 	n = ipv4_net_of(net, dst_v4);
+	if (net->nr_v4 == 0)
+		return -1;
 	if (n) {
 		*next_hop_v4 = dst_v4;
 		return __builtin_popcount(n->mask);

@@ -7,6 +7,8 @@
 #include "dataplane/ip/arp.h"
 #include "dataplane/ip/eth.h"
 #include "dataplane/ip/ipv4.h"
+#include "dataplane/ip/ipv6.h"
+#include "dataplane/ip/nd.h"
 #include "dataplane/ip/wire.h"
 #include "dataplane/tcp/stack.h"
 
@@ -20,6 +22,7 @@ void net_cfg_defaults(struct net_cfg *cfg)
 	*cfg = (struct net_cfg){
 		.mtu = 1500,
 		.arp_reach_us = 60 * SEC_US,
+		.nd_reach_us = 30 * SEC_US,
 		.max_arp = 1024,
 		.icmp_per_s = 1000,
 		.tcp =
@@ -59,27 +62,34 @@ bool net_cfg_add(struct net_cfg *cfg, const struct ip_addr *ip, uint8_t prefix_l
 	return true;
 }
 
-static bool addr_is_valid(const struct net_addr *a)
+static bool addr_is_valid(const struct net_cfg *cfg, const struct net_addr *a)
 {
-	return ip_addr_is_v4(&a->ip) && ip_addr_to_v4(&a->ip) != 0 && a->prefix_len <= 32;
+	if (ip_addr_is_v4(&a->ip))
+		return ip_addr_to_v4(&a->ip) != 0 && a->prefix_len <= 32;
+	return ipv6_is_assignable(&a->ip) && a->prefix_len <= 128 && cfg->mtu >= IPV6_MIN_MTU;
 }
 
 static bool addrs_are_valid(const struct net_cfg *cfg)
 {
 	for (uint32_t i = 0; i < cfg->nr_addrs; i++)
-		if (!addr_is_valid(&cfg->addrs[i]))
+		if (!addr_is_valid(cfg, &cfg->addrs[i]))
 			return false;
 	return cfg->nr_addrs > 0 && cfg->nr_addrs <= NET_MAX_ADDRS;
+}
+
+static bool gateways_are_valid(const struct net_cfg *cfg)
+{
+	return (ip_addr_is_none(&cfg->gateway) || ip_addr_is_v4(&cfg->gateway)) &&
+	       (ip_addr_is_none(&cfg->gateway_v6) || ipv6_is_assignable(&cfg->gateway_v6));
 }
 
 static bool cfg_is_valid(const struct net_cfg *cfg)
 {
 	const struct tcp_cfg *t = &cfg->tcp;
 
-	return addrs_are_valid(cfg) &&
-	       (ip_addr_is_none(&cfg->gateway) || ip_addr_is_v4(&cfg->gateway)) &&
-	       cfg->mtu >= 576 && !(cfg->mac[0] & 1) && cfg->max_arp >= 1 &&
-	       t->rto_min_us >= 1000 && t->rto_min_us <= t->rto_max_us && t->rto_init_us > 0 &&
+	return addrs_are_valid(cfg) && gateways_are_valid(cfg) && cfg->mtu >= 576 &&
+	       !(cfg->mac[0] & 1) && cfg->max_arp >= 1 && t->rto_min_us >= 1000 &&
+	       t->rto_min_us <= t->rto_max_us && t->rto_init_us > 0 &&
 	       t->rto_init_us <= t->rto_max_us && t->max_conns >= 1 && t->rcv_buf >= 2048 &&
 	       t->rcv_buf <= (1u << 29) && t->snd_max >= 16384 && t->snd_max <= (1u << 29) &&
 	       t->port_lo > 0 && t->port_lo <= t->port_hi && t->keepintvl_us > 0;
@@ -92,12 +102,15 @@ static void addrs_init(struct net *net)
 	for (uint32_t i = 0; i < cfg->nr_addrs; i++) {
 		const struct net_addr *a = &cfg->addrs[i];
 
+		if (!ip_addr_is_v4(&a->ip))
+			continue;
 		net->v4[net->nr_v4++] = (struct net_v4){
 			.addr = ip_addr_to_v4(&a->ip),
 			.mask = a->prefix_len ? ~0u << (32 - a->prefix_len) : 0,
 		};
 	}
 	net->gateway_v4 = ip_addr_is_none(&cfg->gateway) ? 0 : ip_addr_to_v4(&cfg->gateway);
+	ipv6_setup(net);
 }
 
 int net_init(struct net *net, const struct net_cfg *cfg, struct pkt_pool *pool,
@@ -118,11 +131,14 @@ int net_init(struct net *net, const struct net_cfg *cfg, struct pkt_pool *pool,
 	timer_wheel_init(&net->wheel, now_us);
 	obuf_pool_init(&net->obufs, cfg->obuf_bytes_max);
 	rc = arp_setup(net);
-	if (rc)
-		return rc;
-	rc = tcp_setup(net);
-	if (rc)
+	if (rc == 0 && net->nr_v6)
+		rc = nd_setup(net);
+	if (rc == 0)
+		rc = tcp_setup(net);
+	if (rc) {
+		nd_teardown(net);
 		arp_teardown(net);
+	}
 	return rc;
 }
 
@@ -140,14 +156,33 @@ void net_fini(struct net *net)
 {
 	tcp_teardown(net);
 	kept_free(net);
+	nd_teardown(net);
 	arp_teardown(net);
 	obuf_pool_fini(&net->obufs);
+}
+
+/* To everyone, or to a group of IPv6. */
+static bool is_for_many(const struct net *net, const struct eth_hdr *h)
+{
+	if (memcmp(h->dst, eth_broadcast, NET_MAC_LEN) == 0)
+		return true;
+	return net->nr_v6 && h->dst[0] == 0x33 && h->dst[1] == 0x33;
+}
+
+static void v6_input(struct net *net, struct pkt *p, const struct eth_hdr *h, bool is_multi)
+{
+	const struct ip_meta l2 = {
+		.is_multi = is_multi,
+		.is_own_mac = memcmp(h->src, net->cfg.mac, NET_MAC_LEN) == 0,
+	};
+
+	ipv6_input(net, p, &l2);
 }
 
 void net_input(struct net *net, struct pkt *p)
 {
 	struct eth_hdr h;
-	bool is_broadcast = false;
+	bool is_multi = false;
 
 	net_count(net, NET_CTR_PKTS_IN);
 	p->next = NULL;
@@ -157,16 +192,22 @@ void net_input(struct net *net, struct pkt *p)
 	}
 	memcpy(&h, p->data, sizeof(h));
 	if (memcmp(h.dst, net->cfg.mac, NET_MAC_LEN) != 0) {
-		is_broadcast = memcmp(h.dst, eth_broadcast, NET_MAC_LEN) == 0;
-		if (!is_broadcast) {
+		is_multi = true;
+		if (!is_for_many(net, &h)) {
 			net_drop(net, p, DROP_ETH_NOT_OURS);
 			return;
 		}
 	}
 	pkt_pull(p, sizeof(h));
 	switch (be16(h.type)) {
-	case ETH_TYPE_IPV4: ipv4_input(net, p, is_broadcast); break;
+	case ETH_TYPE_IPV4: ipv4_input(net, p, is_multi); break;
 	case ETH_TYPE_ARP: arp_input(net, p); break;
+	case ETH_TYPE_IPV6:
+		if (net->nr_v6)
+			v6_input(net, p, &h, is_multi);
+		else
+			net_drop(net, p, DROP_ETH_TYPE);
+		break;
 	default: net_drop(net, p, DROP_ETH_TYPE); break;
 	}
 }
@@ -197,28 +238,51 @@ uint64_t net_next_deadline(const struct net *net)
 	return tcp_has_work(net) ? net->now_us : timer_wheel_next(&net->wheel);
 }
 
+void net_start(struct net *net, bool is_speaker)
+{
+	if (is_speaker)
+		arp_announce(net);
+	if (net->nr_v6)
+		nd_start(net, is_speaker);
+}
+
 void net_announce(struct net *net)
 {
 	arp_announce(net);
+	if (net->nr_v6)
+		nd_announce(net);
 }
 
-void net_neigh_learn(struct net *net, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN])
+void net_neigh_learn(struct net *net, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN],
+	bool is_confirmed)
 {
 	if (ip_addr_is_v4(ip))
 		arp_learn(net, ip_addr_to_v4(ip), mac);
+	else if (net->nr_v6)
+		nd_learn(net, ip, mac, is_confirmed);
+}
+
+void net_addr_duplicate(struct net *net, const struct ip_addr *ip)
+{
+	if (net->nr_v6)
+		nd_addr_duplicate(net, ip);
 }
 
 int net_route(const struct net *net, const struct ip_addr *ip)
 {
-	uint32_t next_hop;
+	struct ip_addr next_hop;
+	uint32_t next_hop_v4;
 
-	return ip_addr_is_v4(ip) ? ipv4_route(net, ip_addr_to_v4(ip), &next_hop) : -1;
+	return ip_addr_is_v4(ip) ? ipv4_route(net, ip_addr_to_v4(ip), &next_hop_v4)
+				 : ipv6_route(net, ip, &next_hop);
 }
 
 bool net_source(const struct net *net, const struct ip_addr *dst, struct ip_addr *src)
 {
 	if (net_route(net, dst) < 0)
 		return false;
+	if (!ip_addr_is_v4(dst))
+		return ipv6_source(net, dst, src);
 	*src = ip_addr_from_v4(ipv4_source(net, ip_addr_to_v4(dst)));
 	return true;
 }
@@ -226,5 +290,8 @@ bool net_source(const struct net *net, const struct ip_addr *dst, struct ip_addr
 void ip_output(struct net *net, struct pkt *p, const struct ip_addr *src, const struct ip_addr *dst,
 	uint8_t proto)
 {
-	ipv4_output(net, p, ip_addr_to_v4(src), ip_addr_to_v4(dst), proto);
+	if (ip_addr_is_v4(dst))
+		ipv4_output(net, p, ip_addr_to_v4(src), ip_addr_to_v4(dst), proto);
+	else
+		ipv6_output(net, p, src, dst, proto);
 }

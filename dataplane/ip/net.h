@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 struct arp_table;
+struct nd_table;
 struct tcp_stack;
 
 #define NET_MAC_LEN   6
@@ -81,11 +82,13 @@ struct net_cfg {
 	uint32_t nr_addrs;
 	struct net_addr addrs[NET_MAX_ADDRS]; /* ours, of either family */
 	struct ip_addr gateway;               /* of IPv4; zero: none */
+	struct ip_addr gateway_v6;            /* zero: none */
 	uint8_t secret[16]; /* random: keys ISNs, cookies and hash tables. The same on all cores */
 	uint64_t obuf_bytes_max; /* all output buffers together; 0: no bound */
 	uint64_t arp_reach_us;   /* how long an ARP entry is believed */
-	uint32_t max_arp;
-	uint32_t icmp_per_s; /* ICMP messages sent */
+	uint64_t nd_reach_us;    /* the same of IPv6: RFC 4861, BaseReachableTime */
+	uint32_t max_arp;        /* entries; as many again of IPv6 neighbours */
+	uint32_t icmp_per_s;     /* ICMP messages sent */
 	struct tcp_cfg tcp;
 };
 
@@ -94,7 +97,11 @@ struct net_ops {
 	void (*tx)(void *ctx, struct pkt *p);
 	/* A station's address was seen: pass it to net_neigh_learn() of the other cores. May be
 	   NULL. */
-	void (*neigh_learned)(void *ctx, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN]);
+	void (*neigh_learned)(void *ctx, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN],
+		bool is_confirmed);
+	/* Another station has this address of ours, and it is not used: pass it to
+	   net_addr_duplicate() of the other cores. May be NULL. */
+	void (*addr_duplicate)(void *ctx, const struct ip_addr *ip);
 	/* Does the return flow of this connection land on this core? NULL: always. */
 	bool (*flow_mine)(void *ctx, const struct ip_addr *laddr, uint16_t lport,
 		const struct ip_addr *raddr, uint16_t rport);
@@ -106,6 +113,19 @@ struct net_v4 {
 	uint32_t mask;
 };
 
+enum net_v6_state {
+	NET_V6_VALID,
+	NET_V6_TENTATIVE, /* whether it is ours alone is being found out (RFC 4862, 5.4) */
+	NET_V6_DUPLICATE, /* it is not, and is not used */
+};
+
+/* An IPv6 address of ours. */
+struct net_v6 {
+	struct ip_addr ip;
+	uint8_t prefix_len;
+	uint8_t state;
+};
+
 struct net {
 	/* read-mostly */
 	struct net_cfg cfg;
@@ -115,7 +135,10 @@ struct net {
 	uint32_t gateway_v4; /* host order, 0: none */
 	uint32_t nr_v4;
 	struct net_v4 v4[NET_MAX_ADDRS];
+	uint32_t nr_v6;                      /* 0: no IPv6 */
+	struct net_v6 v6[NET_MAX_ADDRS + 1]; /* the first is link-local */
 	struct arp_table *arp;
+	struct nd_table *nd; /* NULL: no IPv6 */
 	struct tcp_stack *tcp;
 	/* hot */
 	uint64_t now_us;
@@ -130,7 +153,8 @@ struct net {
 /* Fills cfg with the defaults of everything but addresses, MAC and secret. */
 void net_cfg_defaults(struct net_cfg *cfg);
 
-/* Adds an address of ours. False: there are NET_MAX_ADDRS. */
+/* Adds an address of ours. False: there are NET_MAX_ADDRS. With an IPv6 address the net also has a
+   link-local one, made from the MAC unless it is given. */
 bool net_cfg_add(struct net_cfg *cfg, const struct ip_addr *ip, uint8_t prefix_len);
 
 /* Initialises a net. Copies cfg; borrows pool, ops and ctx until net_fini. Sends nothing. 0,
@@ -160,12 +184,20 @@ void net_run(struct net *net, uint64_t now_us);
    need. It may be early. */
 uint64_t net_next_deadline(const struct net *net);
 
-/* Tells the network our addresses (gratuitous ARP, RFC 5227), now and once more two seconds later.
-   To be called when the device is up; one core of several suffices. */
+/* The device is up for the first time: announces the IPv4 addresses, and finds out within a second
+   whether the IPv6 addresses are ours alone (RFC 4862, 5.4), which are announced and used then.
+   Every core; is_speaker: one of them, which sends for all. Without it addresses are used at once.
+   */
+void net_start(struct net *net, bool is_speaker);
+
+/* Tells the network our addresses (gratuitous ARP, RFC 5227; unsolicited advertisement, RFC 4861
+   7.2.6), now and once more later. When the link is up again; one core of several suffices. */
 void net_announce(struct net *net);
 
-/* What neigh_learned() reported on another core. */
-void net_neigh_learn(struct net *net, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN]);
+/* What neigh_learned() and addr_duplicate() reported on another core. */
+void net_neigh_learn(struct net *net, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN],
+	bool is_confirmed);
+void net_addr_duplicate(struct net *net, const struct ip_addr *ip);
 
 /* How well a station is reached: the length of the prefix of the network of ours that it is on, 0
    by a gateway, -1 not at all (or it is ourselves). */

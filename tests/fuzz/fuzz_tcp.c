@@ -325,7 +325,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	b.now_us = 1000000000;
 	BUG_ON(net_init(&b.net, &cfg, &b.pool, &net_ops, &b, b.now_us));
 	BUG_ON(tcp_listen(&b.net, PORT, 2, &ops, &b, &lst));
-	net_neigh_learn(&b.net, &peer, (const uint8_t[]){2, 0, 0, 0, 0, 1});
+	net_neigh_learn(&b.net, &peer, (const uint8_t[]){2, 0, 0, 0, 0, 1}, true);
 	for (uint32_t i = 0; i < NR_FLOWS; i++)
 		b.flows[i] = (struct flow){PORT, (uint16_t)(40000 + i), 0, 1000, 0};
 	while (b.left) {

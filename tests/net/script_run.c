@@ -513,7 +513,7 @@ static void run_start(struct script_run *r, uint64_t shift_us)
 	r->lab.b.app.ops = &script_ops;
 	r->lab.a.cfg.arp_reach_us = r->lab.b.cfg.arp_reach_us = DAY_US;
 	lab_up(&r->lab, r->app_cfg.backlog);
-	net_neigh_learn(&r->lab.b.net, &r->lab.a.cfg.addrs[0].ip, r->lab.a.cfg.mac);
+	net_neigh_learn(&r->lab.b.net, &r->lab.a.cfg.addrs[0].ip, r->lab.a.cfg.mac, true);
 }
 
 static bool lines_run(struct script_run *r)

@@ -186,7 +186,7 @@ static void client_connects_through_a_syn_flood(void **state)
 
 	lab_init(&lab, 8);
 	lab_up(&lab, 8);
-	net_neigh_learn(&lab.b.net, &lab.a.cfg.addrs[0].ip, lab.a.cfg.mac);
+	net_neigh_learn(&lab.b.net, &lab.a.cfg.addrs[0].ip, lab.a.cfg.mac, true);
 	for (int i = 0; i < 5000; i++)
 		syn_forge(&lab, 0x0a000000u | (uint32_t)(lab_random(&lab) % 200 + 10),
 			(uint16_t)lab_random(&lab) | 1, (uint32_t)lab_random(&lab));
@@ -575,7 +575,7 @@ static void damaged_frames_do_no_harm(void **state)
 			lab_run(&lab, 2000);
 	}
 	/* ARP has nothing to defend itself with: a damaged one may have given a's address away. */
-	net_neigh_learn(&lab.b.net, &lab.a.cfg.addrs[0].ip, lab.a.cfg.mac);
+	net_neigh_learn(&lab.b.net, &lab.a.cfg.addrs[0].ip, lab.a.cfg.mac, true);
 	still_works(&lab);
 	lab_down(&lab);
 }
@@ -596,7 +596,7 @@ static void tiny_mss_is_raised(void **state)
 
 	lab_init(&lab, 19);
 	lab_up(&lab, 8);
-	net_neigh_learn(&lab.b.net, &lab.a.cfg.addrs[0].ip, lab.a.cfg.mac);
+	net_neigh_learn(&lab.b.net, &lab.a.cfg.addrs[0].ip, lab.a.cfg.mac, true);
 	t.src_v4 = host_v4(&lab.a);
 	t.dst_v4 = host_v4(&lab.b);
 	lab_inject(&lab.b, frame, raw_tcp_build(frame, &lab.b, &t));
@@ -622,7 +622,7 @@ static void syn_rcvd_with_a_wrong_ack_is_reset(void **state)
 
 	lab_init(&lab, 20);
 	lab_up(&lab, 8);
-	net_neigh_learn(&lab.b.net, &lab.a.cfg.addrs[0].ip, lab.a.cfg.mac);
+	net_neigh_learn(&lab.b.net, &lab.a.cfg.addrs[0].ip, lab.a.cfg.mac, true);
 	t.src_v4 = host_v4(&lab.a);
 	t.dst_v4 = host_v4(&lab.b);
 	lab_inject(&lab.b, frame, raw_tcp_build(frame, &lab.b, &t));

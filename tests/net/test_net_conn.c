@@ -230,8 +230,8 @@ static void both_open_at_once(void **state)
 	lab.a.cfg.tcp.port_lo = lab.a.cfg.tcp.port_hi = 5000;
 	lab.b.cfg.tcp.port_lo = lab.b.cfg.tcp.port_hi = 5001;
 	lab_up(&lab, 4);
-	net_neigh_learn(&lab.a.net, &lab.b.cfg.addrs[0].ip, lab.b.cfg.mac);
-	net_neigh_learn(&lab.b.net, &lab.a.cfg.addrs[0].ip, lab.a.cfg.mac);
+	net_neigh_learn(&lab.a.net, &lab.b.cfg.addrs[0].ip, lab.b.cfg.mac, true);
+	net_neigh_learn(&lab.b.net, &lab.a.cfg.addrs[0].ip, lab.a.cfg.mac, true);
 	lab.a.app.tx_total = lab.b.app.tx_total = 100000;
 	lab.a.app.shutdown_at_end = lab.b.app.shutdown_at_end = true;
 	assert_int_equal(tcp_connect(&lab.a.net, &lab.b.cfg.addrs[0].ip, 5001, &app_ops, &lab.a.app,
@@ -570,8 +570,8 @@ static void many_connections_at_once(void **state)
 	lab_init(&lab, 200);
 	lab.b.cfg.tcp.max_conns = 300;
 	lab_up(&lab, 1000);
-	net_neigh_learn(&lab.a.net, &lab.b.cfg.addrs[0].ip, lab.b.cfg.mac);
-	net_neigh_learn(&lab.b.net, &lab.a.cfg.addrs[0].ip, lab.a.cfg.mac);
+	net_neigh_learn(&lab.a.net, &lab.b.cfg.addrs[0].ip, lab.b.cfg.mac, true);
+	net_neigh_learn(&lab.b.net, &lab.a.cfg.addrs[0].ip, lab.a.cfg.mac, true);
 	for (int i = 0; i < 400; i++)
 		assert_int_equal(tcp_connect(&lab.a.net, &lab.b.cfg.addrs[0].ip, LAB_PORT, &app_ops,
 					 &lab.a.app, &conn),

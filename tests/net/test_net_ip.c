@@ -280,7 +280,7 @@ static void table_is_bounded_and_keeps_the_gateway(void **state)
 	lab.hook = tap_hook;
 	lab.hook_ctx = &tap;
 	lab_up(&lab, 8);
-	net_neigh_learn(&lab.b.net, &gw, gw_mac);
+	net_neigh_learn(&lab.b.net, &gw, gw_mac, true);
 	for (uint32_t i = 10; i < 200; i++) {
 		mac[5] = (uint8_t)i;
 		lab_inject(&lab.b, frame,
@@ -327,12 +327,13 @@ static void announcement_is_sent_twice(void **state)
 	lab_down(&lab);
 }
 
-static void learn_told_to_others(void *ctx, const struct ip_addr *ip, const uint8_t *mac)
+static void learn_told_to_others(
+	void *ctx, const struct ip_addr *ip, const uint8_t *mac, bool is_confirmed)
 {
 	struct host *h = ctx;
 
 	/* Two hosts stand for two cores of one node here. */
-	net_neigh_learn(&(h == &h->lab->a ? &h->lab->b : &h->lab->a)->net, ip, mac);
+	net_neigh_learn(&(h == &h->lab->a ? &h->lab->b : &h->lab->a)->net, ip, mac, true);
 }
 
 static void answers_reach_the_other_core(void **state)
@@ -363,7 +364,7 @@ static void echo_returns_the_same_bytes(void **state)
 	struct ip_addr ip9 = ip_addr_from_v4(IP9);
 
 	tap_up(&lab, &tap, 10);
-	net_neigh_learn(&lab.b.net, &ip9, mac9);
+	net_neigh_learn(&lab.b.net, &ip9, mac9, true);
 	for (uint32_t len = 8; len <= 1480; len += 46) {
 		tap.nr = 0;
 		lab_inject(&lab.b, frame, ping_build(frame, lab.b.cfg.mac, host_v4(&lab.b), len));
@@ -386,7 +387,7 @@ static void nothing_sent_to_many_is_answered(void **state)
 	struct ip_addr ip9 = ip_addr_from_v4(IP9);
 
 	tap_up(&lab, &tap, 11);
-	net_neigh_learn(&lab.b.net, &ip9, mac9);
+	net_neigh_learn(&lab.b.net, &ip9, mac9, true);
 	lab_inject(&lab.b, frame, ping_build(frame, bcast, host_v4(&lab.b), 64));
 	lab_inject(&lab.b, frame, ping_build(frame, bcast, 0xffffffff, 64));
 	lab_inject(&lab.b, frame, ping_build(frame, lab.b.cfg.mac, 0x0a0000ff, 64));
@@ -474,7 +475,7 @@ static void unknown_protocols_are_reported_and_limited(void **state)
 	lab.hook = tap_hook;
 	lab.hook_ctx = &tap;
 	lab_up(&lab, 8);
-	net_neigh_learn(&lab.b.net, &ip9, mac9);
+	net_neigh_learn(&lab.b.net, &ip9, mac9, true);
 	for (int i = 0; i < 100; i++)
 		lab_inject(&lab.b, frame,
 			ip_build(frame, lab.b.cfg.mac, host_v4(&lab.b), IP_PROTO_UDP, "12345678",
@@ -523,7 +524,7 @@ static void unreachable_ends_an_attempt(void **state)
 
 		tap_up(&lab, &tap, 15);
 		tap.from = &lab.b; /* b's answers are lost, all but ARP */
-		net_neigh_learn(&lab.a.net, &lab.b.cfg.addrs[0].ip, lab.b.cfg.mac);
+		net_neigh_learn(&lab.a.net, &lab.b.cfg.addrs[0].ip, lab.b.cfg.mac, true);
 		lab_connect(&lab);
 		lab_run(&lab, 1000);
 		sport = tcp_conn_local(lab.a.app.conn).port;

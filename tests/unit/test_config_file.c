@@ -107,11 +107,13 @@ static void messages_name_place_line_and_what_is_allowed(void **state)
 			"node.conf:1: partitions: '3' is not a power of two between 1 and 65536\n"
 			"    partitions 3"},
 		{"nic-address 10.0.0.2",
-			"node.conf:1: nic-address: '10.0.0.2' is not an address with its prefix "
-			"length, as 10.0.0.2/24\n"
+			"node.conf:1: nic-address: '10.0.0.2' is not a list of addresses with "
+			"prefix lengths, as 10.0.0.2/24,2001:db8::2/64\n"
 			"    nic-address 10.0.0.2"},
 		{"nic-gateway x",
-			"node.conf:1: nic-gateway: 'x' is not an IP address\n    nic-gateway x"},
+			"node.conf:1: nic-gateway: 'x' is not an address, or one of IPv4 and one of "
+			"IPv6, as 10.0.0.1,fe80::1\n"
+			"    nic-gateway x"},
 		{"loadmodule x.so",
 			"node.conf:1: loadmodule: modules are not supported\n    loadmodule x.so"},
 		{"tls-port 6380", "node.conf:1: tls-port: TLS is not supported\n    tls-port 6380"},
