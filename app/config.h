@@ -135,7 +135,7 @@ struct config {
 	atomic_bool lazyfree_user_del, lazyfree_expire, lazyfree_eviction, lazyfree_server_del,
 		lazyfree_user_flush;
 	atomic_int hz;
-	atomic_int shutdown_timeout_s;
+	atomic_int shutdown_timeout_s, shutdown_on_sigint, shutdown_on_sigterm;
 	atomic_int enable_debug_mode;             /* enum enable_mode */
 	atomic_int enable_protected_configs_mode; /* enum enable_mode */
 

@@ -71,8 +71,9 @@ static const struct enum_name names_error_behavior[] = {
 static const struct enum_name names_diskless_load[] = {
 	{"disabled", 0}, {"on-empty-db", 1}, {"swapdb", 2}, {NULL, 0}};
 static const struct enum_name names_sanitize[] = {{"no", 0}, {"yes", 1}, {"clients", 2}, {NULL, 0}};
+/* Values: enum shutdown_flags. */
 static const struct enum_name names_shutdown[] = {
-	{"default", 0}, {"save", 1}, {"nosave", 2}, {"now", 4}, {"force", 8}, {NULL, 0}};
+	{"default", 0}, {"save", 2}, {"nosave", 1}, {"now", 4}, {"force", 8}, {NULL, 0}};
 static const struct enum_name names_supervised[] = {
 	{"upstart", SUPERVISED_UPSTART},
 	{"systemd", SUPERVISED_SYSTEMD},
@@ -170,9 +171,9 @@ const struct directive config_directives[] = {
 	ENUM("loglevel", "notice", names_loglevel, FIELD(loglevel)),
 	STR("pidfile", "", FL(DIR_IMMUTABLE), FIELD(pidfile)),
 	OWN("shutdown-on-sigint", "default", config_shutdown_ops, FL(DIR_WORDS),
-		.names = names_shutdown),
+		.names = names_shutdown, FIELD(shutdown_on_sigint)),
 	OWN("shutdown-on-sigterm", "default", config_shutdown_ops, FL(DIR_WORDS),
-		.names = names_shutdown),
+		.names = names_shutdown, FIELD(shutdown_on_sigterm)),
 	INT("shutdown-timeout", "10", 0, INT_MAX, FIELD(shutdown_timeout_s)),
 	ENUM("supervised", "no", names_supervised, FL(DIR_IMMUTABLE), FIELD(supervised)),
 

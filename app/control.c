@@ -21,9 +21,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define TICK_MS       100
-#define MAX_SAVERS    32
-#define CLIENT_NOBODY 0
+#define TICK_MS           100
+#define MAX_SAVERS        32
+#define CLIENT_NOBODY     0
+#define RETRY_SNAPSHOT_MS 5000
 
 struct control {
 	struct server *srv;
@@ -47,6 +48,7 @@ struct control {
 	uint64_t last_commands, last_in, last_out;
 	int64_t last_rate_ms;
 	int64_t retry_snapshot_ms;
+	uint64_t failed_bytes; /* memory in use when the last snapshot found no room */
 };
 
 int control_create(struct server *srv, struct control **out, char *err, size_t err_len)
@@ -255,14 +257,16 @@ static void snapshot_begin(struct control *c)
 	atomic_store(&srv->dirty_at_try, SERVER_SUM(srv, dirty_count));
 }
 
-static void snapshot_ended(struct control *c, bool ok)
+static void snapshot_ended(struct control *c, int rc)
 {
 	struct server *srv = c->srv;
 	int64_t now_s = clock_unix_us() / 1000000;
+	bool ok = rc == 0;
 
 	if (ok && c->export_this && export_rdb(srv))
 		ok = false;
 	atomic_store(&srv->last_save_ok, ok);
+	atomic_store(&srv->snapshot_no_room, rc == -ENOSPC);
 	atomic_store(&srv->snapshot_failed, !ok);
 	atomic_store(&srv->last_save_took_s, now_s - atomic_load(&srv->save_started_s));
 	if (ok) {
@@ -271,7 +275,8 @@ static void snapshot_ended(struct control *c, bool ok)
 		atomic_fetch_add(&srv->nr_saves, 1);
 		repl_snapshot_published(srv);
 	} else {
-		c->retry_snapshot_ms = c->tick_ms + 5000;
+		c->retry_snapshot_ms = c->tick_ms + RETRY_SNAPSHOT_MS;
+		c->failed_bytes = server_used_memory(srv);
 	}
 	if (c->savers_this) {
 		c->savers_this = false;
@@ -280,6 +285,13 @@ static void snapshot_ended(struct control *c, bool ok)
 	pthread_mutex_lock(&c->lock);
 	atomic_store(&srv->save_in_progress, c->save_wanted);
 	pthread_mutex_unlock(&c->lock);
+}
+
+/* What did not fit into the pool is so much smaller now that it may fit. */
+static bool has_shrunk(const struct control *c)
+{
+	return atomic_load(&c->srv->snapshot_no_room) &&
+	       server_used_memory(c->srv) < c->failed_bytes - c->failed_bytes / 4;
 }
 
 /* True if the log, a replica or a user wants one now. */
@@ -294,7 +306,7 @@ static bool snapshot_wanted(struct control *c)
 	pthread_mutex_unlock(&c->lock);
 	if (asked)
 		return true;
-	if (c->tick_ms < c->retry_snapshot_ms)
+	if (c->tick_ms < c->retry_snapshot_ms && !has_shrunk(c))
 		return false;
 	snap_stats_get(srv->pool, &st);
 	return atomic_load(&srv->repl->snapshot_wanted) ||
@@ -303,10 +315,10 @@ static bool snapshot_wanted(struct control *c)
 
 static void snapshot_cron(struct control *c)
 {
-	bool ok;
+	int rc;
 
-	if (snapshot_control(c->srv, &ok))
-		snapshot_ended(c, ok);
+	if (snapshot_control(c->srv, &rc))
+		snapshot_ended(c, rc);
 	if (!snapshot_active(c->srv) && !atomic_load(&c->srv->repl->syncing) && snapshot_wanted(c))
 		snapshot_begin(c);
 }
@@ -325,11 +337,11 @@ void control_shutdown(struct server *srv, unsigned flags, uint64_t client_id)
 	control_wake(srv);
 }
 
-bool control_shutdown_abort(struct server *srv)
+/* False: none was under way. */
+static bool shutdown_cancel(struct control *c)
 {
-	struct control *c = srv->control;
 	static const char text[] = "-ERR Errors trying to SHUTDOWN. Check logs.\r\n";
-	uint64_t client = CLIENT_NOBODY;
+	uint64_t client;
 	bool was;
 
 	pthread_mutex_lock(&c->lock);
@@ -338,8 +350,38 @@ bool control_shutdown_abort(struct server *srv)
 	client = c->shutdown_client;
 	pthread_mutex_unlock(&c->lock);
 	if (was && client)
-		client_send_unblock(srv, client, text, sizeof(text) - 1);
+		client_send_unblock(c->srv, client, text, sizeof(text) - 1);
 	return was;
+}
+
+bool control_shutdown_abort(struct server *srv)
+{
+	return shutdown_cancel(srv->control);
+}
+
+static void shutdown_begin(struct control *c, unsigned flags)
+{
+	struct server *srv = c->srv;
+
+	c->shutdown_begun = true;
+	c->shutdown_deadline_ms = c->tick_ms + 1000ll * atomic_load(&srv->cfg->shutdown_timeout_s);
+	server_log(srv, 2, "shutdown: requested");
+	atomic_store(&srv->pause_writes_only, true);
+	atomic_store(&srv->pause_until_ms, INT64_MAX);
+	if (flags & SHUTDOWN_SAVE) { /* behind one that is under way, another: of all there is */
+		pthread_mutex_lock(&c->lock);
+		c->save_wanted = c->save_export = true;
+		atomic_store(&srv->save_in_progress, true);
+		pthread_mutex_unlock(&c->lock);
+	}
+	repl_post_request_acks(srv);
+}
+
+static void shutdown_resume(struct control *c)
+{
+	c->shutdown_begun = false;
+	atomic_store(&c->srv->pause_until_ms, 0);
+	server_log(c->srv, 2, "shutdown: aborted");
 }
 
 /* Lagging replicas get shutdown-timeout to catch up, with writes paused. */
@@ -354,26 +396,23 @@ static void shutdown_cron(struct control *c)
 	flags = c->shutdown_flags;
 	pthread_mutex_unlock(&c->lock);
 	if (!wanted) {
-		if (c->shutdown_begun) {
-			c->shutdown_begun = false;
-			atomic_store(&srv->pause_until_ms, 0);
-			server_log(srv, 2, "shutdown: aborted");
+		if (c->shutdown_begun)
+			shutdown_resume(c);
+		return;
+	}
+	if (!c->shutdown_begun)
+		shutdown_begin(c, flags);
+	if (flags & SHUTDOWN_SAVE) {
+		if (atomic_load(&srv->save_in_progress))
+			return;
+		if (!atomic_load(&srv->last_save_ok) && !(flags & SHUTDOWN_FORCE)) {
+			server_log(srv, 3,
+				"shutdown: the data could not be saved, so it does not happen");
+			shutdown_cancel(c);
+			shutdown_resume(c);
+			return;
 		}
-		return;
 	}
-	if (!c->shutdown_begun) {
-		c->shutdown_begun = true;
-		c->shutdown_deadline_ms =
-			c->tick_ms + 1000ll * atomic_load(&srv->cfg->shutdown_timeout_s);
-		server_log(srv, 2, "shutdown: requested");
-		atomic_store(&srv->pause_writes_only, true);
-		atomic_store(&srv->pause_until_ms, INT64_MAX);
-		if (flags & SHUTDOWN_SAVE)
-			control_save(srv, CLIENT_NOBODY);
-		repl_post_request_acks(srv);
-	}
-	if ((flags & SHUTDOWN_SAVE) && (atomic_load(&srv->save_in_progress) || snapshot_wanted(c)))
-		return;
 	if (!(flags & SHUTDOWN_NOW) && c->tick_ms < c->shutdown_deadline_ms &&
 		!repl_all_caught_up(srv))
 		return;
@@ -406,6 +445,7 @@ static void measure_rates(struct control *c)
 
 static void handle_signal(struct control *c)
 {
+	const struct config *cfg = c->srv->cfg;
 	struct signalfd_siginfo si;
 
 	while (read(c->signal_fd, &si, sizeof(si)) == sizeof(si)) {
@@ -416,7 +456,10 @@ static void handle_signal(struct control *c)
 		}
 		server_log(c->srv, 2, "shutdown: received %s",
 			si.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
-		control_shutdown(c->srv, 0, CLIENT_NOBODY);
+		control_shutdown(c->srv,
+			(unsigned)atomic_load(si.ssi_signo == SIGINT ? &cfg->shutdown_on_sigint
+								     : &cfg->shutdown_on_sigterm),
+			CLIENT_NOBODY);
 	}
 }
 

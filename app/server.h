@@ -116,10 +116,11 @@ struct server {
 	/* state */
 	atomic_bool loading; /* recovery or a full sync is filling the keyspace */
 	atomic_bool shutting_down;
-	atomic_bool active_expire;   /* DEBUG SET-ACTIVE-EXPIRE */
-	atomic_bool snapshot_failed; /* the last snapshot did not finish: MISCONF, unless
+	atomic_bool active_expire;    /* DEBUG SET-ACTIVE-EXPIRE */
+	atomic_bool snapshot_failed;  /* the last snapshot did not finish: MISCONF, unless
 					stop-writes-on-bgsave-error no */
-	atomic_bool is_replica;      /* role, for the dispatcher */
+	atomic_bool snapshot_no_room; /* ... because the pool has no room for it */
+	atomic_bool is_replica;       /* role, for the dispatcher */
 
 	/* persistence statistics, written by the control thread */
 	atomic_llong last_save_s, last_save_try_s, save_started_s, last_save_took_s;

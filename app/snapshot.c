@@ -283,21 +283,22 @@ static int seal_and_publish(struct snapshotter *s)
 	return rc;
 }
 
-bool snapshot_control(struct server *srv, bool *ok)
+bool snapshot_control(struct server *srv, int *rc)
 {
 	struct snapshotter *s = srv->snap;
-	int rc = 0;
 
+	*rc = 0;
 	if (atomic_load(&s->phase) != PHASE_SEAL)
 		return false;
-	if (!atomic_load(&s->failed) && !atomic_load(&s->dropped))
-		rc = seal_and_publish(s);
-	if (rc)
-		server_log(srv, 3, "snapshot: cannot be stored reason=%s", strerror(-rc));
-	*ok = rc == 0 && !atomic_load(&s->failed) && !atomic_load(&s->dropped);
 	if (atomic_load(&s->failed))
+		*rc = -ENOSPC;
+	else if (!atomic_load(&s->dropped))
+		*rc = seal_and_publish(s);
+	if (*rc == -ENOSPC)
 		server_log(srv, 3,
 			"snapshot: failed reason=no space in the pool; a larger pmem-size is needed, or fewer data");
+	else if (*rc)
+		server_log(srv, 3, "snapshot: cannot be stored reason=%s", strerror(-*rc));
 	snap_abort(&s->snap);
 	atomic_store(&s->phase, PHASE_IDLE);
 	if (atomic_load(&s->dropped)) { /* try again from the new state; nobody hears of this one */

@@ -24,8 +24,8 @@ void snapshot_destroy(struct server *srv);
 /* Control thread: begins one unless one is under way. True: begun. */
 bool snapshot_start(struct server *srv);
 /* Control thread, each tick: seals and publishes when the cores are done. True when one has just
- * ended; *ok tells how. */
-bool snapshot_control(struct server *srv, bool *ok);
+ * ended; *rc tells how: 0, -ENOSPC (the pool has no room for it), or another error. */
+bool snapshot_control(struct server *srv, int *rc);
 /* Poll core, each loop. True: there is more to do. */
 bool snapshot_core_work(struct app_core *ac);
 /* Every partition is locked by the caller, who is about to remove or exchange what is to be saved.

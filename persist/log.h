@@ -77,6 +77,8 @@ int log_writer_open(struct log *log, unsigned int idx, struct log_writer **w);
  *   -EMSGSIZE  longer than the log can ever take in one go (log_append_max()).
  */
 int log_admit(struct log_writer *w, size_t len);
+/* The same, but with -EAGAIN also when less than @spare would be left of log_space(). */
+int log_admit_sparing(struct log_writer *w, size_t len, uint64_t spare);
 
 /*
  * Appends @len bytes as one contiguous piece of the stream; admitted before, by log_admit().

@@ -200,6 +200,14 @@ int log_admit(struct log_writer *w, size_t len)
 	return -EAGAIN;
 }
 
+int log_admit_sparing(struct log_writer *w, size_t len, uint64_t spare)
+{
+	if (log_space(w->log) >= len + spare)
+		return log_admit(w, len);
+	log_count(&w->stalls, 1);
+	return -EAGAIN;
+}
+
 void log_admit_done(struct log_writer *w)
 {
 	if (w->credit == 0)

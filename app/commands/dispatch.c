@@ -84,20 +84,42 @@ const struct command *command_find(struct client *c, char *err, size_t err_len)
 	return cmd;
 }
 
+static const char misconf_full[] =
+	"MISCONF The last snapshot could not be stored in the pool, which has no room for it. Commands that may add "
+	"data are disabled until keys have been removed (or the node has a larger pmem-size).";
+static const char misconf_rdb[] =
+	"MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands "
+	"that may modify the data set are disabled, because this instance is configured to report errors during "
+	"writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for "
+	"details about the RDB error.";
+
+/* The last snapshot has failed. For want of room in the pool, only removing helps, so what removes
+ * is let through; otherwise it is an RDB file that cannot be written, and all is as in Redis, where
+ * PING tells it too. */
+static const char *refuse_unsaved(const struct server *srv, const struct command *cmd)
+{
+	if (!flag_on(&srv->snapshot_failed) || !flag_on(&srv->cfg->stop_writes_on_bgsave_error))
+		return NULL;
+	if (flag_on(&srv->snapshot_no_room))
+		return cmd->flags & CMD_DENYOOM ? misconf_full : NULL;
+	if (__atomic_load_n(&srv->cfg->nr_save, __ATOMIC_RELAXED) == 0)
+		return NULL;
+	return (cmd->flags & CMD_WRITE) || cmd->fn == ping_command ? misconf_rdb : NULL;
+}
+
 /* The refusals that depend on the node's state, in Redis' order. NULL: none. */
 static const char *refuse_by_state(struct client *c, const struct command *cmd)
 {
 	struct server *srv = c->srv;
 	bool write = cmd->flags & CMD_WRITE;
 	bool replica = flag_on(&srv->is_replica);
+	const char *unsaved;
 
 	if (!evict_for_command(c->ac) && (cmd->flags & CMD_DENYOOM))
 		return REPLY_OOM;
-	if (write && !replica && flag_on(&srv->snapshot_failed) &&
-		flag_on(&srv->cfg->stop_writes_on_bgsave_error))
-		return "MISCONF The last snapshot could not be stored in the pool (see the log file). Commands that may "
-		       "modify the data set are disabled, because this instance is configured to report errors during "
-		       "writes if RDB snapshotting fails (stop-writes-on-bgsave-error option).";
+	unsaved = refuse_unsaved(srv, cmd);
+	if (unsaved)
+		return unsaved;
 	if (write && !replica && !repl_enough_replicas(srv))
 		return "NOREPLICAS Not enough good replicas to write.";
 	if (write && replica && flag_on(&srv->cfg->replica_read_only))
@@ -205,6 +227,13 @@ static size_t record_bound(const struct client *c)
 	return n;
 }
 
+/* No snapshot makes room in the log while the pool has none for a snapshot: what would wait for
+ * ever is refused. (Not for want of a higher ceiling, which the flusher sees to.) */
+static bool log_stays_full(const struct server *srv)
+{
+	return flag_on(&srv->snapshot_no_room) && log_space(srv->log) < log_ring_size(srv->log) / 4;
+}
+
 /* Room in the log for what the command may write. RUN_DONE: there is. */
 static enum run_result admit(struct client *c, const struct command *cmd, bool *refused)
 {
@@ -217,8 +246,14 @@ static enum run_result admit(struct client *c, const struct command *cmd, bool *
 	if (is_applier(c) || c->ac->local || !(cmd->flags & (CMD_WRITE | CMD_MAY_REPLICATE)))
 		return RUN_DONE;
 	need = record_bound(c);
-	rc = propagate_admit(c->ac, need);
+	rc = cmd->flags & CMD_DENYOOM ? propagate_admit_data(c->ac, need)
+				      : propagate_admit(c->ac, need);
 	c->ac->admitted = need;
+	if (rc == -EAGAIN && log_stays_full(c->srv)) {
+		*refused = true;
+		reply_err(c, misconf_full);
+		return RUN_DONE;
+	}
 	if (rc == -EAGAIN) {
 		c->ac->retries_log_full++;
 		return RUN_RETRY;

@@ -46,6 +46,9 @@ void propagation_reset(struct propagation *p);
 void propagate_del(struct app_core *ac, uint32_t part, int db, struct slice key, bool unlink);
 /* Room for len bytes in the log: 0, -EAGAIN (wait) or -EMSGSIZE (never). */
 int propagate_admit(struct app_core *ac, size_t len);
+/* The same for a command that adds data: leaves an eighth of the log to those that remove, which
+ * have to be let through when the data have outgrown the pool. */
+int propagate_admit_data(struct app_core *ac, size_t len);
 /* Room for propagate_del() of the key. */
 int propagate_admit_del(struct app_core *ac, struct slice key);
 

@@ -190,6 +190,11 @@ int propagate_admit(struct app_core *ac, size_t len)
 	return log_admit(ac->log, len);
 }
 
+int propagate_admit_data(struct app_core *ac, size_t len)
+{
+	return log_admit_sparing(ac->log, len, log_ring_size(ac->srv->log) / 8);
+}
+
 int propagate_admit_del(struct app_core *ac, struct slice key)
 {
 	return propagate_admit(ac, key.len + DEL_OVERHEAD);

@@ -126,9 +126,9 @@ def policy(master, servers, name, seed):
     before = int(master.info("stats")["evicted_keys"])
     with master.connect() as conn:
         conn.pipeline([("SET", f"stay{i}", "s" * 100) for i in range(500)])
-        loads = [Load(master, seed + n, volatile, 12000) for n in range(2)]
+        loads = [Load(master, seed + n, volatile, 9000) for n in range(2)]
         loads[1].done = 100000
-        loads[1].keys = 112000
+        loads[1].keys = 109000
         for load in loads:
             load.start()
         time.sleep(0.1)
@@ -184,23 +184,37 @@ def shrink(master, servers):
     settled(servers)
 
 
-def lru_order(node):
-    """What is read goes last."""
+def order(node, name, prepare):
+    """The keys that the policy prefers (one in ten, as prepare() makes them) stay when the others go."""
     with node.connect() as conn:
-        conn.call("CONFIG", "SET", "maxmemory", "0", "maxmemory-policy", "allkeys-lfu")
+        conn.call("CONFIG", "SET", "maxmemory", "0", "maxmemory-policy", name)
+        conn.call("CONFIG", "SET", "maxmemory-samples", "10")
         conn.call("FLUSHALL")
         conn.pipeline([("SET", f"f{i}", "z" * 500) for i in range(2000)])
-        hot = [f"f{i}" for i in range(0, 2000, 10)]
-        for _ in range(100):
-            conn.pipeline([("GET", key) for key in hot])
-        conn.call("CONFIG", "SET", "maxmemory-samples", "10")
+        preferred = [f"f{i}" for i in range(0, 2000, 10)]
+        prepare(conn, preferred)
         used = int(conn.info("memory")["used_memory"])
         conn.call("CONFIG", "SET", "maxmemory", used - 500000)
         until("eviction", lambda: int(conn.info("memory")["used_memory"]) <= used - 500000, 10)
-        left, total = conn.call("EXISTS", *hot), conn.call("DBSIZE")
-        check(total < 1500, f"{total} keys are left")
-        check(left > 190, f"only {left} of 200 keys in use were kept")
+        left, total = conn.call("EXISTS", *preferred), conn.call("DBSIZE")
+        check(total < 1500, f"{name}: {total} keys are left")
+        check(left > 190, f"{name}: only {left} of the 200 that should stay are left")
         conn.call("CONFIG", "SET", "maxmemory", "0", "maxmemory-samples", "5")
+
+
+def used_lately(conn, keys):
+    time.sleep(2.1)  # the clock of LRU counts seconds
+    conn.pipeline([("GET", key) for key in keys])
+
+
+def used_often(conn, keys):
+    for _ in range(100):
+        conn.pipeline([("GET", key) for key in keys])
+
+
+def last_to_expire(conn, keys):
+    conn.pipeline([("EXPIRE", f"f{i}", 1000 + i) for i in range(2000)])
+    conn.pipeline([("EXPIRE", key, 100000) for key in keys])
 
 
 def test(lab):
@@ -222,7 +236,9 @@ def test(lab):
         policy(master, servers, name, args.seed + 10 * number)
     volatile_without_candidates(master)
     shrink(master, servers)
-    lru_order(master)
+    order(master, "allkeys-lru", used_lately)
+    order(master, "allkeys-lfu", used_often)
+    order(master, "volatile-ttl", last_to_expire)
     settled(servers)
     for server in (second, master):
         equal(server.stop(), 0, f"exit status of {server.name}")

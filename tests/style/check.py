@@ -10,6 +10,7 @@ usage: check.py <what> [<root of the tree>]
   globals   no mutable variables at file scope below app/
   words     nothing of words.txt in any file
   names     *.c has no CamelCase or typedef'd structs
+  tests     every test in a folder is one of its meson.build
   format    clang-format 14 would change nothing
   teeth     each check above finds the fault in a made-up file that has it
 
@@ -303,6 +304,21 @@ def check_format(sources, root):
             yield "clang-format: " + done.stderr.strip()[:400]
 
 
+def check_tests(sources, root):
+    for src in sources:
+        folder, name = os.path.split(src.path)
+        stem, kind = os.path.splitext(name)
+        if folder == "tests/integ" and kind == ".py":
+            wanted = f"'{stem}"
+        elif folder.startswith("tests/") and name.startswith("test_") and kind == ".c":
+            wanted = f"{stem[len('test_'):]}'"
+        else:
+            continue
+        build = [s for s in sources if s.path == f"{folder}/meson.build"]
+        if not build or wanted not in build[0].text:
+            yield f"{src.path}:1: it is never run: {folder}/meson.build does not know it"
+
+
 CHECKS = {
     "includes": check_includes,
     "spdx": check_spdx,
@@ -310,6 +326,7 @@ CHECKS = {
     "globals": check_globals,
     "words": check_words,
     "names": check_names,
+    "tests": check_tests,
     "format": check_format,
 }
 
@@ -358,6 +375,15 @@ FAULTS = {
     "names": (
         {"app/x.h": "typedef struct x x_t;\n", "app/y.h": "struct MyThing;\n"},
         {"app/ok.h": "struct x;\ntypedef void (*call_fn)(void *ctx);\n"},
+    ),
+    "tests": (
+        {"tests/unit/test_x.c": SPDX, "tests/integ/x.py": ""},
+        {
+            "tests/unit/test_ok.c": SPDX,
+            "tests/unit/meson.build": "unit_tests = {'ok': []}\n",
+            "tests/integ/ok.py": "",
+            "tests/integ/meson.build": "find_program('ok.py')\n",
+        },
     ),
     "format": ({"app/x.c": "int f( void ){return 1 ;}\n"}, {"app/ok.c": "int f(void);\n"}),
 }

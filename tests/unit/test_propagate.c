@@ -111,7 +111,9 @@ static void change_in_database_0_goes_as_it_came(void **state)
 {
 	command_is("SET a b");
 	cmd_dirty(&n.c, 1);
-	assert_int_equal(done(), log_tail(n.f.log));
+	uint64_t end = done();
+
+	assert_int_equal(end, log_tail(n.f.log));
 	assert_string_equal(logged(), "SET a b");
 	assert_int_equal(n.ac.dirty_count, 1);
 }
