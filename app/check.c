@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "app/check.h"
 
+#include "app/listen.h"
 #include "app/nic_address.h"
 #include "app/threads.h"
 #include "dataplane/nic.h"
+#include "dataplane/nic_probe.h"
+#include "persist/pool.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <libpmem.h>
-#include <net/if.h>
+#include <libgen.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -102,36 +104,19 @@ static void check_memory(struct server *srv)
 
 static void check_nic(struct server *srv, unsigned i)
 {
-	const char *dev = srv->cfg->nic[i], *iface = strstr(dev, "iface=");
-	char path[256], name[64];
+	const char *dev = srv->cfg->nic[i];
 	struct net_addr addrs[NET_MAX_ADDRS];
+	char text[300];
 
 	if (i >= srv->cfg->nr_nic_addresses)
 		problem("nic", "%s has no nic-address", dev);
 	else if (nic_address_parse(srv->cfg->nic_address[i], addrs) < 0)
 		problem("nic", "nic-address %s is not a list of addresses with prefix lengths",
 			srv->cfg->nic_address[i]);
-	if (isxdigit((unsigned char)dev[0]) && strchr(dev, ':')) {
-		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s%.*s",
-			strlen(dev) < 10 ? "0000:" : "", (int)strcspn(dev, ","), dev);
-		if (access(path, F_OK))
-			problem("nic", "%s: no such PCI device (lspci -D lists them)", dev);
-		else
-			line("nic", "%s: PCI device, to be bound to vfio-pci or uio_pci_generic",
-				dev);
-		return;
-	}
-	if (iface &&
-		(strncmp(dev, "net_af_xdp", 10) == 0 || strncmp(dev, "net_af_packet", 13) == 0)) {
-		snprintf(name, sizeof(name), "%.*s", (int)strcspn(iface + 6, ","), iface + 6);
-		if (if_nametoindex(name) == 0) {
-			problem("nic", "%s: there is no interface %s in this network namespace",
-				dev, name);
-			return;
-		}
-	}
-	line("nic", "%s: virtual device, %s", dev,
-		geteuid() == 0 ? "permitted" : "needs root or CAP_NET_ADMIN, CAP_NET_RAW");
+	if (nic_probe(dev, text, sizeof(text)))
+		line("nic", "%s: %s", dev, text);
+	else
+		problem("nic", "%s: %s", dev, text);
 }
 
 static void check_iommu(void)
@@ -143,55 +128,101 @@ static void check_iommu(void)
 		access("/dev/vfio/vfio", F_OK) == 0 ? "present" : "not loaded (modprobe vfio-pci)");
 }
 
+static const char *medium_text(enum pool_medium medium)
+{
+	switch (medium) {
+	case POOL_MEDIUM_PMEM: return "persistent memory";
+	case POOL_MEDIUM_FORCED:
+		return "taken for persistent memory (PMEM_IS_PMEM_FORCE), which it is not: unsafe";
+	case POOL_MEDIUM_FILE: break;
+	}
+	return "ordinary file: replies wait for msync";
+}
+
+static void check_pool_file(struct server *srv, const char *path, const char *medium)
+{
+	uint64_t wanted = srv->cfg->pmem_size;
+	struct pool_info info;
+	struct pool *pool;
+	char err[300];
+
+	if (access(path, R_OK | W_OK)) {
+		problem("pool", "%s: no permission", path);
+		return;
+	}
+	if (pool_view(path, &pool, err, sizeof(err))) {
+		problem("pool", "%s", err);
+		return;
+	}
+	pool_info_get(pool, &info);
+	pool_close(&pool, false);
+	if (config_given(srv->cfg, "pmem-size") && wanted / 4096 != info.size / 4096)
+		problem("pool", "%s: has %llu MB, pmem-size wants %llu MB; a pool keeps its size",
+			path, (unsigned long long)(info.size >> 20),
+			(unsigned long long)(wanted >> 20));
+	line("pool", "%s: %llu MB, log %llu MB, closed %s; medium: %s", path,
+		(unsigned long long)(info.size >> 20), (unsigned long long)(info.ring_size >> 20),
+		info.was_clean ? "cleanly" : "by a crash: it will be recovered", medium);
+}
+
+static void check_pool_room(struct server *srv, const char *path, const char *medium)
+{
+	unsigned long long wanted = srv->cfg->pmem_size >> 20, has;
+	char buf[PATH_MAX];
+	const char *dir;
+	struct statvfs vfs;
+
+	snprintf(buf, sizeof(buf), "%s", path);
+	dir = dirname(buf);
+	if (statvfs(dir, &vfs)) {
+		problem("pool", "%s: %s", dir, strerror(errno));
+		return;
+	}
+	has = ((uint64_t)vfs.f_bavail * vfs.f_frsize) >> 20;
+	if (access(dir, W_OK | X_OK))
+		problem("pool", "%s cannot be created: no permission for %s", path, dir);
+	else if (has < wanted)
+		problem("pool", "%s: %llu MB free, pmem-size wants %llu MB", dir, has, wanted);
+	else
+		line("pool", "%s would be created, %llu MB; medium: %s", path, wanted, medium);
+}
+
 static void check_pool(struct server *srv)
 {
-	const char *path = srv->cfg->pmem_file;
-	char dir[512], *slash;
-	struct statvfs vfs;
+	const char *path = srv->cfg->pmem_file, *medium = "unknown";
+	enum pool_medium kind;
 	struct stat st;
-	bool exists = path && path[0] && stat(path, &st) == 0;
 
 	if (!path || !path[0]) {
 		problem("pool", "pmem-file is empty");
 		return;
 	}
-	snprintf(dir, sizeof(dir), "%s", path);
-	slash = strrchr(dir, '/');
-	if (slash == dir)
-		slash[1] = 0;
-	else if (slash)
-		*slash = 0;
+	if (pool_medium_probe(path, &kind) == 0)
+		medium = medium_text(kind);
+	if (stat(path, &st) == 0)
+		check_pool_file(srv, path, medium);
+	else if (errno == ENOENT)
+		check_pool_room(srv, path, medium);
 	else
-		strcpy(dir, ".");
-	if (statvfs(dir, &vfs)) {
-		problem("pool", "%s: %s", dir, strerror(errno));
+		problem("pool", "%s: %s", path, strerror(errno));
+}
+
+static void check_listeners(struct server *srv)
+{
+	char err[300], addresses[300] = "";
+	size_t n = 0;
+
+	if (listeners_check(srv->cfg, err, sizeof(err))) {
+		problem("listen", "%s", err);
 		return;
 	}
-	if (!exists && (uint64_t)vfs.f_bavail * vfs.f_frsize < srv->cfg->pmem_size)
-		problem("pool", "%s: %llu MB free, pmem-size wants %llu MB", dir,
-			(unsigned long long)((uint64_t)vfs.f_bavail * vfs.f_frsize >> 20),
-			(unsigned long long)(srv->cfg->pmem_size >> 20));
-	if (access(exists ? path : dir, exists ? R_OK | W_OK : W_OK))
-		problem("pool", "%s: no permission", exists ? path : dir);
-	if (exists) {
-		size_t len;
-		int is_pmem = 0;
-		void *p = pmem_map_file(path, 0, 0, 0, &len, &is_pmem);
-
-		if (!p) {
-			problem("pool", "%s cannot be mapped: %s", path, pmem_errormsg());
-			return;
-		}
-		pmem_unmap(p, len);
-		line("pool", "%s: %llu MB, medium %s", path, (unsigned long long)(st.st_size >> 20),
-			!is_pmem ? "ordinary file: replies wait for msync"
-			: getenv("PMEM_IS_PMEM_FORCE")
-				? "forced: treated as persistent memory, which it may not be"
-				: "persistent memory");
-	} else {
-		line("pool", "%s would be created, %llu MB", path,
-			(unsigned long long)(srv->cfg->pmem_size >> 20));
-	}
+	for (unsigned i = 0; srv->cfg->port && i < srv->cfg->nr_bind && n < sizeof(addresses); i++)
+		n += (size_t)snprintf(
+			addresses + n, sizeof(addresses) - n, " %s", srv->cfg->bind[i]);
+	line("listen", "port %d%s%s%s%s%s", srv->cfg->port, n ? " on" : "", addresses,
+		srv->cfg->nr_nics ? " and the nic addresses" : "",
+		srv->cfg->unixsocket && srv->cfg->unixsocket[0] ? ", unix socket " : "",
+		srv->cfg->unixsocket ? srv->cfg->unixsocket : "");
 }
 
 int check_run(struct server *srv)
@@ -206,6 +237,7 @@ int check_run(struct server *srv)
 		line("nic", "none: kernel sockets only");
 	check_iommu();
 	check_pool(srv);
+	check_listeners(srv);
 	printf("%s\n", problems ? "would not start" : "would start");
 	return problems ? EXIT_FAILURE : EXIT_SUCCESS;
 }

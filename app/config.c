@@ -219,6 +219,13 @@ int config_apply(
 	return 0;
 }
 
+bool config_given(const struct config *cfg, const char *name)
+{
+	const struct directive *d = config_find(name);
+
+	return d && cfg->state->given[config_index(d)];
+}
+
 /* --- CONFIG SET ------------------------------------------------------------------------------- */
 
 void config_set_hooks(struct config *cfg, const struct config_hooks *hooks)

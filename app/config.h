@@ -161,6 +161,8 @@ void config_destroy(struct config **cfg);
  * one. Returns 0, or -errno with a message that names file, line, the line, and what is allowed. */
 int config_load(struct config *cfg, int argc, char **argv, char *config_file,
 	size_t config_file_len, char *err, size_t err_len);
+/* The directive stands in the file or on the command line. */
+bool config_given(const struct config *cfg, const char *name);
 /* What was accepted but deserves a line in the log, in order; NULL behind the last. Borrowed. */
 const char *config_warning(const struct config *cfg, unsigned i);
 

@@ -38,17 +38,18 @@ static int add_fd(struct listeners *l, int epoll_fd, int fd)
 	return 0;
 }
 
-static int listen_tcp(
-	struct listeners *l, int epoll_fd, const char *host, char *err, size_t err_len)
+/* A listening socket, in *fd; -1 for one that may be missing and is. */
+static int tcp_open(const struct config *cfg, const char *host, int *fd, char *err, size_t err_len)
 {
 	struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
 				.ai_socktype = SOCK_STREAM},
 			*ai = NULL;
 	bool optional = host[0] == '-';
-	int fd = -1, one = 1, rc;
+	int one = 1, rc;
 	char port[8];
 
-	snprintf(port, sizeof(port), "%d", l->srv->cfg->port);
+	*fd = -1;
+	snprintf(port, sizeof(port), "%d", cfg->port);
 	host += optional;
 	if (strcmp(host, "*") == 0) {
 		host = NULL;
@@ -62,34 +63,36 @@ static int listen_tcp(
 			err, err_len, "bind %s: not an address of this machine", host ? host : "*");
 		return optional ? 0 : -EINVAL;
 	}
-	fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	rc = fd < 0 ? -errno : 0;
+	*fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	rc = *fd < 0 ? -errno : 0;
 	if (rc == 0) {
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+		setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 		if (ai->ai_family == AF_INET6)
-			setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-		if (bind(fd, ai->ai_addr, ai->ai_addrlen) || listen(fd, l->srv->cfg->tcp_backlog))
+			setsockopt(*fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+		if (bind(*fd, ai->ai_addr, ai->ai_addrlen) || listen(*fd, cfg->tcp_backlog))
 			rc = -errno;
 	}
-	if (rc == 0)
-		rc = add_fd(l, epoll_fd, fd);
 	freeaddrinfo(ai);
 	if (rc == 0)
 		return 0;
-	if (fd >= 0)
-		close(fd);
-	if (optional || (rc == -EAFNOSUPPORT) || (rc == -EADDRNOTAVAIL && optional))
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+	if (rc == -EAFNOSUPPORT || (rc == -EADDRNOTAVAIL && optional))
 		return 0;
-	snprintf(err, err_len, "Failed listening on port %d (TCP), address %s: %s%s",
-		l->srv->cfg->port, host ? host : "*", strerror(-rc),
-		rc == -EADDRINUSE ? "; another program has it, or choose another with port" : "");
+	snprintf(err, err_len, "Failed listening on port %d (TCP), address %s: %s%s", cfg->port,
+		host ? host : "*", strerror(-rc),
+		rc == -EADDRINUSE
+			? "; another program has it (ss -ltnp shows it), or choose another with port"
+			: "");
 	return rc;
 }
 
-static int listen_unix(struct listeners *l, int epoll_fd, char *err, size_t err_len)
+/* Nothing lives at the path, or a socket that nobody listens on any more. */
+static int unix_check(const struct config *cfg, char *err, size_t err_len)
 {
-	struct config *cfg = l->srv->cfg;
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	struct stat st;
 	int fd, rc = 0;
 
 	if (strlen(cfg->unixsocket) >= sizeof(un.sun_path)) {
@@ -97,6 +100,35 @@ static int listen_unix(struct listeners *l, int epoll_fd, char *err, size_t err_
 			cfg->unixsocket, sizeof(un.sun_path) - 1);
 		return -ENAMETOOLONG;
 	}
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", cfg->unixsocket);
+	if (lstat(un.sun_path, &st))
+		return 0;
+	if (!S_ISSOCK(st.st_mode)) {
+		snprintf(err, err_len, "unixsocket %s: there is a file that is no socket",
+			cfg->unixsocket);
+		return -EEXIST;
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return 0;
+	if (connect(fd, (struct sockaddr *)&un, sizeof(un)) == 0) {
+		snprintf(err, err_len,
+			"unixsocket %s: another program listens on it (ss -lxp shows it)",
+			cfg->unixsocket);
+		rc = -EADDRINUSE;
+	}
+	close(fd);
+	return rc;
+}
+
+static int listen_unix(struct listeners *l, int epoll_fd, char *err, size_t err_len)
+{
+	struct config *cfg = l->srv->cfg;
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	int fd, rc = unix_check(cfg, err, err_len);
+
+	if (rc)
+		return rc;
 	snprintf(un.sun_path, sizeof(un.sun_path), "%s", cfg->unixsocket);
 	unlink(un.sun_path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -117,6 +149,20 @@ static int listen_unix(struct listeners *l, int epoll_fd, char *err, size_t err_
 	return 0;
 }
 
+int listeners_check(const struct config *cfg, char *err, size_t err_len)
+{
+	int fd, rc = 0;
+
+	for (unsigned i = 0; cfg->port && i < cfg->nr_bind && rc == 0; i++) {
+		rc = tcp_open(cfg, cfg->bind[i], &fd, err, err_len);
+		if (rc == 0 && fd >= 0)
+			close(fd);
+	}
+	if (rc == 0 && cfg->unixsocket && cfg->unixsocket[0])
+		rc = unix_check(cfg, err, err_len);
+	return rc;
+}
+
 int listeners_open(
 	struct server *srv, int epoll_fd, struct listeners **out, char *err, size_t err_len)
 {
@@ -127,8 +173,13 @@ int listeners_open(
 	if (!l)
 		return -ENOMEM;
 	l->srv = srv;
-	for (unsigned i = 0; cfg->port && i < cfg->nr_bind && rc == 0; i++)
-		rc = listen_tcp(l, epoll_fd, cfg->bind[i], err, err_len);
+	for (unsigned i = 0; cfg->port && i < cfg->nr_bind && rc == 0; i++) {
+		int fd;
+
+		rc = tcp_open(cfg, cfg->bind[i], &fd, err, err_len);
+		if (rc == 0 && fd >= 0)
+			rc = add_fd(l, epoll_fd, fd);
+	}
 	if (rc == 0 && cfg->unixsocket && cfg->unixsocket[0])
 		rc = listen_unix(l, epoll_fd, err, err_len);
 	if (rc) {

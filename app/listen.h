@@ -16,6 +16,8 @@ struct listeners;
  * -errno, with cause and remedy in err. Control thread, as everything here. */
 int listeners_open(
 	struct server *srv, int epoll_fd, struct listeners **out, char *err, size_t err_len);
+/* Whether they could be opened now. Returns the same, and leaves nothing open. */
+int listeners_check(const struct config *cfg, char *err, size_t err_len);
 void listeners_close(struct listeners **l);
 /* Accepts what waits on this descriptor. */
 void listeners_accept(struct listeners *l, int fd);

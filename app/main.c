@@ -22,6 +22,7 @@
 #include "dataplane/clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <pthread.h>
 #include <signal.h>
@@ -61,17 +62,34 @@ static void server_init(struct server *srv)
 		srv->exe[0] = 0;
 }
 
-static int write_pidfile(struct server *srv)
+static void write_pidfile(struct server *srv)
 {
 	FILE *f;
 
 	if (!srv->cfg->pidfile || !srv->cfg->pidfile[0])
-		return 0;
+		return;
 	f = fopen(srv->cfg->pidfile, "w");
-	if (f) {
-		fprintf(f, "%d\n", srv->pid);
+	if (!f || fprintf(f, "%d\n", srv->pid) < 0)
+		server_log(srv, 3, "pidfile %s cannot be written: %s", srv->cfg->pidfile,
+			strerror(errno));
+	if (f)
 		fclose(f);
+}
+
+/* Before anything is said: a node that nobody hears is not started. */
+static int check_logfile(struct server *srv, char *err)
+{
+	const char *path = srv->cfg->logfile;
+	int fd;
+
+	if (!path || !path[0])
+		return 0;
+	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+	if (fd < 0) {
+		snprintf(err, ERR_LEN, "logfile %s cannot be opened: %s", path, strerror(errno));
+		return -errno;
 	}
+	close(fd);
 	return 0;
 }
 
@@ -117,9 +135,10 @@ static int start(struct server *srv, char *err)
 		return rc;
 	if ((rc = threads_create_cores(srv, err, ERR_LEN)))
 		return rc;
-	if ((rc = store_open(srv, err, ERR_LEN)))
-		return rc;
+	/* Before a pool is made for a node that cannot serve. */
 	if ((rc = control_create(srv, &srv->control, err, ERR_LEN)))
+		return rc;
+	if ((rc = store_open(srv, err, ERR_LEN)))
 		return rc;
 	if ((rc = recovery_run(srv, err, ERR_LEN)))
 		return rc;
@@ -179,6 +198,10 @@ static int serve(struct server *srv)
 	char err[ERR_LEN] = "";
 	int rc;
 
+	if (check_logfile(srv, err)) {
+		fprintf(stderr, "millrace: %s\n", err);
+		return EXIT_FAILURE;
+	}
 	announce(srv);
 	signals_block();
 	config_apply_setup(srv);

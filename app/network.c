@@ -41,14 +41,15 @@ int network_eal_start(struct server *srv, char *err, size_t err_len)
 		return -ENOMEM;
 	snprintf(prefix, sizeof(prefix), "millrace-%d", cfg->port);
 	rc = nic_eal_init(&ec, &huge, err, err_len);
-	if (rc && cfg->nr_nics)
+	/* Without a NIC it only serves telemetry; but what was asked for has to be. */
+	if (rc && (cfg->nr_nics || cfg->huge_pages == HUGE_YES || ec.extra_args[0]))
 		return rc;
 	if (rc) {
 		server_log(srv, 3, "no telemetry: %s", err);
 		return 0;
 	}
 	srv->net->eal = true;
-	server_log(srv, 2, "eal: prefix=%s hugepages=%s", prefix, huge ? "yes" : "no");
+	server_log(srv, 2, "eal: directory=%s hugepages=%s", nic_eal_dir(), huge ? "yes" : "no");
 	return 0;
 }
 

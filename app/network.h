@@ -9,8 +9,8 @@
 
 #include <stddef.h>
 
-/* Starts DPDK's environment. Without nic directives a failure is only a warning (no telemetry
- * then). */
+/* Starts DPDK's environment. A failure is only a warning (no telemetry then) unless nic, eal-args
+ * or huge-pages yes ask for something. */
 int network_eal_start(struct server *srv, char *err, size_t err_len);
 void network_eal_stop(struct server *srv);
 /* Opens the ports, gives each core its stack and listens. Before the cores run. */

@@ -37,6 +37,15 @@ static void warn_medium(struct server *srv)
 			"the process, and survives a power cut only if that is true");
 }
 
+/* One that was there keeps its size when nobody asked for another: CONFIG GET says which. */
+static void pool_size_adopt(struct server *srv)
+{
+	struct pool_info info;
+
+	pool_info_get(srv->pool, &info);
+	srv->cfg->pmem_size = info.size;
+}
+
 int store_open(struct server *srv, char *err, size_t err_len)
 {
 	struct config *cfg = srv->cfg;
@@ -44,6 +53,7 @@ int store_open(struct server *srv, char *err, size_t err_len)
 	struct pool_cfg pc = {
 		.boot_id = boot_id,
 		.durability = (enum pool_durability)cfg->durability,
+		.any_size = !config_given(cfg, "pmem-size"),
 		.nr_writers = MILLRACE_MAX_CORES,
 	};
 	struct ks_config kc = {.nr_parts = cfg->partitions, .nr_dbs = (uint32_t)cfg->databases};
@@ -69,6 +79,7 @@ int store_open(struct server *srv, char *err, size_t err_len)
 	rc = pool_open(cfg->pmem_file, cfg->pmem_size, &pc, &srv->pool, err, err_len);
 	if (rc)
 		return rc;
+	pool_size_adopt(srv);
 	warn_medium(srv);
 	return 0;
 }

@@ -32,7 +32,10 @@ struct nic_eal_cfg {
 /* Starts DPDK's environment. Control thread, once, before any port. 0 or -errno with cause and
  * remedy in err. The calling thread's CPU affinity is as before. */
 int nic_eal_init(const struct nic_eal_cfg *cfg, bool *huge_used, char *err, size_t err_len);
+/* Ends it. Its run directory goes at the process's exit. */
 void nic_eal_fini(void);
+/* The run directory, where the telemetry socket is. After nic_eal_init(). Borrowed. */
+const char *nic_eal_dir(void);
 /* The calling thread becomes known to DPDK (per-thread caches). Each poll thread, once. */
 int nic_thread_register(void);
 /* Free huge pages of the machine, in bytes. */

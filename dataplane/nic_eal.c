@@ -4,6 +4,8 @@
  */
 #include "dataplane/nic.h"
 
+#include "dataplane/nic_probe.h"
+
 #include <errno.h>
 #include <glob.h>
 #include <rte_eal.h>
@@ -14,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define EAL_MAX_ARGS   64
 #define EAL_MEMORY_MB  "256"
@@ -50,15 +53,6 @@ uint64_t nic_huge_free(void)
 	return total;
 }
 
-/* A PCI address such as 0000:01:00.0 or 01:00.0, with or without options behind it. */
-static bool is_pci(const char *device)
-{
-	unsigned a, b, c, d;
-
-	return sscanf(device, "%x:%x:%x.%x", &a, &b, &c, &d) == 4 ||
-	       sscanf(device, "%x:%x.%x", &a, &b, &c) == 3;
-}
-
 struct eal_args {
 	char *argv[EAL_MAX_ARGS];
 	int argc;
@@ -90,6 +84,8 @@ static void args_build(struct eal_args *a, const struct nic_eal_cfg *cfg, bool h
 	arg_add(a, "--file-prefix");
 	arg_add(a, cfg->prefix);
 	if (!cfg->verbose) {
+		arg_add(a, "--log-level"); /* the first that fits counts */
+		arg_add(a, "lib.telemetry:error");
 		arg_add(a, "--log-level");
 		arg_add(a, "lib.*:warning");
 		arg_add(a, "--log-level");
@@ -101,8 +97,8 @@ static void args_build(struct eal_args *a, const struct nic_eal_cfg *cfg, bool h
 		arg_add(a, cfg->nr_devices ? EAL_MEMORY_MB : "16");
 	}
 	for (unsigned i = 0; i < cfg->nr_devices; i++) {
-		pci |= is_pci(cfg->devices[i]);
-		arg_add(a, is_pci(cfg->devices[i]) ? "-a" : "--vdev");
+		pci |= nic_is_pci(cfg->devices[i]);
+		arg_add(a, nic_is_pci(cfg->devices[i]) ? "-a" : "--vdev");
 		arg_add(a, cfg->devices[i]);
 	}
 	if (!pci)
@@ -111,6 +107,28 @@ static void args_build(struct eal_args *a, const struct nic_eal_cfg *cfg, bool h
 		w = strtok_r(NULL, " \t", &save))
 		arg_add(a, w);
 	free(extra);
+}
+
+/* The first device that is not as it should be, else whatever DPDK said. */
+static void eal_fault(const struct nic_eal_cfg *cfg, int rc, char *err, size_t err_len)
+{
+	char why[300];
+
+	for (unsigned i = 0; i < cfg->nr_devices; i++)
+		if (!nic_probe(cfg->devices[i], why, sizeof(why))) {
+			snprintf(err, err_len, "nic %s: %s", cfg->devices[i], why);
+			return;
+		}
+	snprintf(err, err_len,
+		"the DPDK environment did not start: %s (its messages are above); check the nic "
+		"directives, permissions (root or CAP_NET_ADMIN and CAP_NET_RAW) and eal-args",
+		strerror(-rc));
+}
+
+/* DPDK empties its directory and leaves it. One that another process uses is not empty. */
+static void dir_remove(void)
+{
+	rmdir(rte_eal_get_runtime_dir());
 }
 
 int nic_eal_init(const struct nic_eal_cfg *cfg, bool *huge_used, char *err, size_t err_len)
@@ -130,18 +148,21 @@ int nic_eal_init(const struct nic_eal_cfg *cfg, bool *huge_used, char *err, size
 	}
 	args_build(&args, cfg, huge);
 	sched_getaffinity(0, sizeof(set), &set);
+	atexit(dir_remove); /* runs after the one that rte_eal_init() registers for its socket */
 	rc = rte_eal_init(args.argc, args.argv);
 	sched_setaffinity(0, sizeof(set), &set);
 	if (rc < 0) {
 		rc = rte_errno ? -rte_errno : -EIO;
-		snprintf(err, err_len,
-			"the DPDK environment did not start: %s (its messages are above); check the nic "
-			"directives, permissions (root or CAP_NET_ADMIN and CAP_NET_RAW) and eal-args",
-			strerror(-rc));
+		eal_fault(cfg, rc, err, err_len);
 		return rc;
 	}
 	*huge_used = huge;
 	return 0;
+}
+
+const char *nic_eal_dir(void)
+{
+	return rte_eal_get_runtime_dir();
 }
 
 void nic_eal_fini(void)

@@ -10,6 +10,7 @@
 #include "dataplane/clock.h"
 #include "dataplane/conn.h"
 #include "dataplane/ip/flow.h"
+#include "dataplane/nic_probe.h"
 #include "dataplane/nic_wake.h"
 #include "dataplane/tcp/tcp.h"
 
@@ -125,10 +126,13 @@ static int port_find(struct nic *nic, char *err, size_t err_len)
 
 		snprintf(full, sizeof(full), "0000:%s", name); /* a short PCI address */
 		if (rte_eth_dev_get_port_by_name(full, &nic->port)) {
-			snprintf(err, err_len,
-				"nic %s: no such device; a PCI NIC must be bound to vfio-pci or "
-				"uio_pci_generic (dpdk-devbind.py --status), a virtual one needs its driver",
-				nic->cfg.device);
+			char why[300];
+
+			if (nic_probe(nic->cfg.device, why, sizeof(why)))
+				snprintf(why, sizeof(why),
+					"DPDK did not take it (its messages are above)%s",
+					nic_busy_hint(nic->cfg.device));
+			snprintf(err, err_len, "nic %s: %s", nic->cfg.device, why);
 			return -ENODEV;
 		}
 	}
@@ -214,8 +218,8 @@ static int port_queues(struct nic *nic, char *err, size_t err_len)
 				(unsigned)rte_eth_dev_socket_id(nic->port), NULL);
 	}
 	if (rc)
-		snprintf(err, err_len, "nic %s: queue set-up failed: %s", nic->cfg.device,
-			strerror(-rc));
+		snprintf(err, err_len, "nic %s: its queues cannot be set up: %s%s", nic->cfg.device,
+			strerror(-rc), nic_busy_hint(nic->cfg.device));
 	return rc;
 }
 
@@ -350,8 +354,8 @@ int nic_start(struct nic *nic, char *err, size_t err_len)
 	int rc = rte_eth_dev_start(nic->port);
 
 	if (rc) {
-		snprintf(err, err_len, "nic %s: cannot be started: %s", nic->cfg.device,
-			strerror(-rc));
+		snprintf(err, err_len, "nic %s: cannot be started: %s%s", nic->cfg.device,
+			strerror(-rc), nic_busy_hint(nic->cfg.device));
 		return rc;
 	}
 	multicast_let_in(nic);

@@ -40,6 +40,7 @@ struct pool_cfg {
 	const char *boot_id; /* /proc/sys/kernel/random/boot_id; NULL: unknown, counts as another */
 	enum pool_durability durability;
 	bool must_exist; /* -ENOENT rather than create */
+	bool any_size;   /* the size given is for a new pool: one that exists keeps its own */
 
 	/* Used at creation only; the pool remembers its shape. */
 	uint64_t ring_size;      /* bytes of log; default a quarter of the pool */
@@ -89,7 +90,8 @@ struct pool_info {
  *   -EMEDIUMTYPE      not a pool
  *   -EPROTONOSUPPORT  a pool of another format version
  *   -EBADMSG          damaged
- *   -ERANGE           @size differs from the pool's size (a longer file than the pool is accepted)
+ *   -ERANGE           @size differs from the pool's size (a longer file than the pool is accepted),
+ *                     and cfg->any_size is false
  *   -EINVAL           @size below POOL_SIZE_MIN, or a shape that does not fit
  *   -ENOSPC, -EACCES, -EPERM, -EROFS, -ENOENT, -ENOMEM, -EIO: as they say
  */
@@ -102,6 +104,12 @@ int pool_open(const char *path, uint64_t size, const struct pool_cfg *cfg, struc
  * view of a pool that is in use is refused as well. Returns as pool_open().
  */
 int pool_view(const char *path, struct pool **pool, char *err, size_t err_len);
+
+/*
+ * The medium that a pool at @path has, or would have if it were made. Opens and maps, changes
+ * nothing. Returns 0 and *@medium, or -errno.
+ */
+int pool_medium_probe(const char *path, enum pool_medium *medium);
 
 /*
  * The same as pool_open() over memory that the caller has mapped and owns, through the caller's

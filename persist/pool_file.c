@@ -177,7 +177,9 @@ static int file_check(int fd, const char *path, uint64_t size, int lock, struct 
 			"%s: not a millrace pool (not a regular file)", path);
 	if (flock(fd, lock | LOCK_NB) != 0)
 		return errno == EWOULDBLOCK ? pool_error(err, err_len, -EBUSY,
-						      "%s: in use by another process", path)
+						      "%s: in use by another process: end that one "
+						      "(fuser -v shows it), or choose another file",
+						      path)
 					    : file_error(err, err_len, -errno, path, "cannot lock");
 	memset(copies, 0, sizeof(copies));
 	n = pread(fd, copies, sizeof(copies), 0);
@@ -273,11 +275,33 @@ int pool_open(const char *path, uint64_t size, const struct pool_cfg *cfg, struc
 	else if (fd < 0)
 		rc = file_error(err, err_len, -errno, path, "cannot open");
 	else
-		rc = existing_prepare(fd, path, size, err, err_len);
+		rc = existing_prepare(fd, path, cfg->any_size ? 0 : size, err, err_len);
 	if (rc == 0)
 		rc = file_map(fd, path, cfg, pool, err, err_len);
 	if (rc != 0 && fd >= 0)
 		close(fd);
+	return rc;
+}
+
+int pool_medium_probe(const char *path, enum pool_medium *medium)
+{
+	const char *force = getenv("PMEM_IS_PMEM_FORCE");
+	char dir_buf[PATH_MAX];
+	int fd = open(path, O_RDWR | O_CLOEXEC), rc = 0;
+
+	if (fd < 0 && errno == ENOENT && strlen(path) < sizeof(dir_buf)) {
+		fd = open(dirname(strcpy(dir_buf, path)), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+		if (fd >= 0 && ftruncate(fd, POOL_PAGE) != 0)
+			rc = -errno;
+	}
+	if (fd < 0)
+		return -errno;
+	if (rc == 0 && file_is_dax(fd))
+		*medium = POOL_MEDIUM_PMEM;
+	else if (rc == 0)
+		*medium = force != NULL && strcmp(force, "1") == 0 ? POOL_MEDIUM_FORCED
+								   : POOL_MEDIUM_FILE;
+	close(fd);
 	return rc;
 }
 

@@ -3,10 +3,11 @@
 """What cannot be set up is refused: exit status not 0, and a message with the cause and where it stands."""
 import os
 import re
+import socket
 import subprocess
 import sys
 
-from lab import BUILD, Failed, run_test
+from lab import BUILD, Failed, check, run_test
 
 POOL = ["--port", "7001", "--pmem-file", "pool", "--pmem-size", "16mb"]
 # Name; lines of a file (or None); command line; what the message has to hold.
@@ -46,14 +47,23 @@ CASES = [
         "no such NIC",
         None,
         [*POOL, "--nic", "0000:ff:1f.7", "--nic-address", "10.0.0.2/24"],
-        ["0000:ff:1f.7"],
+        [r"no PCI device 0000:ff:1f\.7", "lspci"],
     ),
     (
         "interface is not there",
         None,
         [*POOL, "--nic", "net_af_xdp0,iface=mrnone", "--nic-address", "10.0.0.2/24"],
-        ["mrnone"],
+        ["no interface mrnone"],
     ),
+    (
+        "a tap interface that is there already",
+        None,
+        [*POOL, "--nic", "net_tap0,iface=lo", "--nic-address", "10.0.0.2/24"],
+        [r"interface lo already|/dev/net/tun"],
+    ),
+    ("arguments that DPDK refuses", None, [*POOL, "--eal-args", "--bogus"], ["eal-args"]),
+    ("a log file that cannot be", None, [*POOL, "--logfile", "/nonexistent/l"], ["/nonexistent/l"]),
+    ("a unix socket that is a file", None, [*POOL, "--unixsocket", "file"], ["file: .*no socket"]),
     ("a module", ["loadmodule /tmp/x.so"], [], [":1", "loadmodule"]),
 ]
 
@@ -76,7 +86,46 @@ def start(lab, lines, args):
     )
 
 
+def test_port_in_use(lab):
+    """It is said, and no pool is made for a node that cannot serve."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 7001))
+        taken.listen()
+        done = start(lab, None, [*POOL])
+    check(done.returncode > 0, "exit status 0 with the port in use")
+    check("port 7001" in done.stdout and "in use" in done.stdout, done.stdout[-300:])
+    check(not os.path.exists(os.path.join(lab.dir, "pool")), "a pool was made for nothing")
+
+
+def test_unix_socket_in_use(lab):
+    path = os.path.join(lab.dir, "socket")
+    with socket.socket(socket.AF_UNIX) as taken:
+        taken.bind(path)
+        taken.listen()
+        done = start(lab, None, [*POOL, "--unixsocket", path])
+        check(done.returncode > 0, "exit status 0 with the unix socket in use")
+        check("another program" in done.stdout, done.stdout[-300:])
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)  # its owner still has it
+
+
+def test_huge_pages(lab):
+    with open("/proc/meminfo", encoding="ascii") as info:
+        words = {line.split()[0]: int(line.split()[1]) for line in info}
+    if words["HugePages_Free:"] * words["Hugepagesize:"] >= 256 << 10:
+        print("enough hugepages here to start with: not tried without")
+        return
+    done = start(lab, None, [*POOL, "--huge-pages", "yes"])
+    check(done.returncode > 0, "exit status 0 without the hugepages that were asked for")
+    check("nr_hugepages" in done.stdout, done.stdout[-300:])
+
+
 def test(lab):
+    with open(os.path.join(lab.dir, "file"), "w", encoding="ascii") as file:
+        file.write("not a socket")
+    test_port_in_use(lab)
+    test_unix_socket_in_use(lab)
+    test_huge_pages(lab)
     faults = []
     for name, lines, args, wanted in CASES:
         try:
@@ -89,6 +138,7 @@ def test(lab):
         for pattern in wanted:
             if not re.search(pattern, done.stdout):
                 faults.append(f"{name}: no {pattern!r} in: {done.stdout[-300:]}")
+    check(os.path.exists(os.path.join(lab.dir, "file")), "the file is gone")
     if faults:
         raise Failed("\n".join(faults))
 

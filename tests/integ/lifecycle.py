@@ -58,10 +58,9 @@ def test_killed_restarts_at_once(node):
     equal(node.stop(), 0, "exit status")
 
 
-def test_check(node):
-    """--check starts nothing and says what would be used."""
+def preflight(node, *args):
     done = subprocess.run(
-        [node.exe, "--check", "--port", "7009", "--pmem-file", node.pool],
+        [node.exe, "--check", "--pmem-file", node.pool, *args],
         cwd=node.dir,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -70,11 +69,44 @@ def test_check(node):
         timeout=20,
         check=False,
     )
-    equal(done.returncode, 0, f"exit status of --check: {done.stdout[-500:]}")
-    for word in ("huge", "pool", "core", "nic"):
-        check(
-            word in done.stdout.lower(), f"--check says nothing about {word}: {done.stdout[-800:]}"
-        )
+    return done.returncode, done.stdout
+
+
+def test_check(node):
+    """--check starts nothing and says what would be used, and what stands in the way."""
+    status, said = preflight(node, "--port", "7009")
+    equal(status, 0, f"exit status of --check: {said}")
+    for word in ("hugepages", "pool", "cores", "nic", "iommu", "medium: ", "port 7009"):
+        check(word in said, f"--check says nothing about {word}: {said}")
+    node.start()
+    for args, wanted in (
+        (("--port", "7009"), "in use by another process"),
+        (("--port", str(node.port)), f"port {node.port}"),
+        (("--port", "7009", "--pmem-file", node.log_path), "not a millrace pool"),
+        (("--port", "7009", "--pmem-file", "/nonexistent/p"), "/nonexistent"),
+        (("--port", "7009", "--pmem-file", "new", "--pmem-size", "900000gb"), "MB free"),
+        (
+            ("--port", "7009", "--pmem-file", "new", "--nic-address", "10.0.0.2/24")
+            + ("--nic", "net_af_xdp0,iface=mrnone"),
+            "no interface mrnone",
+        ),
+    ):
+        status, said = preflight(node, *args)
+        check(status > 0, f"exit status 0 of --check {args}: {said}")
+        check("PROBLEM: " in said and wanted in said, f"--check {args} says: {said}")
+    check(not os.path.exists(os.path.join(node.dir, "new")), "--check has made a pool")
+    equal(node.call("PING"), b"PONG", "the node that was checked")
+    equal(node.stop(), 0, "exit status")
+    check(not os.path.exists(f"/var/run/dpdk/{node.prefix}"), "DPDK's directory is left behind")
+
+
+def test_size_not_given(lab, node):
+    """A pool that is there is taken as it is when nobody asks for a size."""
+    plain = lab.node("plain", port=7013, pool="")
+    plain.options = ["--pmem-file", node.pool]
+    plain.start()
+    equal(plain.call("CONFIG", "GET", "pmem-size")[1], b"%d" % (256 << 20), "pmem-size")
+    equal(plain.stop(), 0, "exit status")
 
 
 def test_unix_socket(lab):
@@ -94,6 +126,7 @@ def test(lab):
     test_clean_ends(node)
     test_killed_restarts_at_once(node)
     test_check(node)
+    test_size_not_given(lab, node)
     test_unix_socket(lab)
 
 
