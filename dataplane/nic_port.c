@@ -412,6 +412,10 @@ void nic_describe(const struct nic *nic, char *buf, size_t size)
 
 /* --- receive --- */
 
+_Static_assert((RTE_MBUF_F_RX_IP_CKSUM_NONE & RTE_MBUF_F_RX_IP_CKSUM_GOOD) &&
+		       (RTE_MBUF_F_RX_L4_CKSUM_NONE & RTE_MBUF_F_RX_L4_CKSUM_GOOD),
+	"NONE has the bit of GOOD");
+
 static inline struct pkt *rx_pkt(struct rte_mbuf *m)
 {
 	struct pkt *p = pkt_of(m);
@@ -422,9 +426,11 @@ static inline struct pkt *rx_pkt(struct rte_mbuf *m)
 	p->data = rte_pktmbuf_mtod(m, uint8_t *);
 	p->len = m->data_len;
 	p->flags = 0;
-	if ((m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD)
+	/* The bit of GOOD is in NONE as well: nobody computed a sum, and the bytes are vouched for,
+	   as they are when a hypervisor hands over its own host's frames. */
+	if (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_GOOD)
 		p->flags |= PKT_RX_IP_CSUM_GOOD;
-	if ((m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
+	if (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_GOOD)
 		p->flags |= PKT_RX_L4_CSUM_GOOD;
 	return p;
 }

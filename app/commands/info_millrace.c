@@ -117,14 +117,15 @@ static void info_core(struct textbuf *tb, const struct app_core *ac, unsigned nr
 		busy + idle ? 100.0 * (double)busy / (double)(busy + idle) : 0.0,
 		relaxed(&ctr->loops), relaxed(&ctr->sleeps), relaxed(&ctr->msgs));
 	textbuf_addf(tb,
-		",rx_pkts=%llu,tx_pkts=%llu,rx_bytes=%llu,tx_bytes=%llu,rx_drops=%llu,"
+		",rx_pkts=%llu,rx_handed_over=%llu,tx_pkts=%llu,rx_bytes=%llu,tx_bytes=%llu,"
+		"rx_drops=%llu,"
 		"tx_drops=%llu,sock_reads=%llu,sock_writes=%llu,retries_busy=%llu,"
 		"retries_log_full=%llu,replies_waited=%llu,protocol_errors=%llu\r\n",
-		relaxed(&ctr->rx_pkts), relaxed(&ctr->tx_pkts), relaxed(&ctr->rx_bytes),
-		relaxed(&ctr->tx_bytes), relaxed(&ctr->rx_drops), relaxed(&ctr->tx_drops),
-		relaxed(&ctr->sock_reads), relaxed(&ctr->sock_writes), relaxed(&ac->retries_busy),
-		relaxed(&ac->retries_log_full), relaxed(&ac->nr_waiting_replies),
-		relaxed(&ac->protocol_errors));
+		relaxed(&ctr->rx_pkts), relaxed(&ctr->rx_spread), relaxed(&ctr->tx_pkts),
+		relaxed(&ctr->rx_bytes), relaxed(&ctr->tx_bytes), relaxed(&ctr->rx_drops),
+		relaxed(&ctr->tx_drops), relaxed(&ctr->sock_reads), relaxed(&ctr->sock_writes),
+		relaxed(&ac->retries_busy), relaxed(&ac->retries_log_full),
+		relaxed(&ac->nr_waiting_replies), relaxed(&ac->protocol_errors));
 }
 
 static void info_cores(struct textbuf *tb, struct server *srv)

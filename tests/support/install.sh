@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# Sourced by quickstart and runtests: installs the Debian packages of packages.txt that are missing.
+# Sourced by quickstart and runtests: installs the Debian packages of packages.txt that are missing,
+# and unpacks what is only to be unpacked.
 #
 # Invariants: when nothing is missing, only dpkg-query is run; no installation starts a service;
 # a file that is made here (policy-rc.d) is removed again.
@@ -58,3 +59,35 @@ packages_install() ( # "sudo" or "", "package package ..."
 	tail -n 20 "$log" >&2
 	exit 1
 )
+
+# Fetches the packages that those of group unpack stand for (linux-image-x for linux-image-1.2-x)
+# and unpacks them into DIR. A DIR that is there is complete. 1: not to be had now.
+packages_unpack() ( # DIR
+	to=$(realpath -m "$1")
+	[[ -d $to ]] && return 0
+	names=$(packages_list unpack)
+	part=$to.part
+	trap 'rm -rf "$part"' EXIT
+	rm -rf "$part"
+	mkdir -p "$part/debs" && cd "$part/debs" || return 1
+	packages_fetch "$names" || { # the lists of packages may be missing or old
+		sudo=""
+		((EUID == 0)) || sudo="sudo -n"
+		$sudo apt-get -q update >/dev/null 2>&1
+		packages_fetch "$names"
+	} || return 1
+	for deb in *.deb; do
+		dpkg-deb -x "$deb" "$part" || return 1
+	done
+	rm -rf "$part/debs"
+	mv "$part" "$to"
+)
+
+packages_fetch() { # "package package ...", into the current directory
+	local name stands=()
+	for name in $1; do
+		mapfile -t -O ${#stands[@]} stands < <(apt-cache depends "$name" 2>/dev/null |
+			awk -v start="${name%%-*}-" '$1 == "Depends:" && index($2, start) == 1 { print $2 }')
+	done
+	((${#stands[@]})) && apt-get -q download "${stands[@]}" >/dev/null 2>&1
+}

@@ -1,0 +1,40 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""PCI NICs by their addresses, bound to uio_pci_generic, without an IOMMU: one queue (e1000e) and
+several (vmxnet3, virtio-net with RSS), two poll cores, hugepages; each NIC loses its link once.
+"""
+import sys
+
+import guest
+import traffic
+from lab import equal, run_test
+
+HUGE = "/proc/sys/vm/nr_hugepages"
+
+
+def test(lab):
+    e1000e = guest.Nic("e1000e", 0)
+    vmxnet3 = guest.Nic("vmxnet3", 1)
+    virtio = guest.Nic("virtio-net-pci", 2, queues=2, options=",mq=on,rss=on,vectors=6")
+    nics = [e1000e, vmxnet3, virtio]
+    machine = guest.Guest(lab, nics).start()
+    node = machine.node(nics, "--poll-cores 0-1 --huge-pages yes --pmem-file /pool --pmem-size 64mb")
+
+    node.check_says(
+        1, "hugepages    PROBLEM: 0 MB free", f"PROBLEM: {e1000e.pci}: it is bound to no driver"
+    )
+    machine.run(f"echo 192 >{HUGE}")
+    for nic in nics:
+        machine.bind(nic, "uio_pci_generic")
+    bound = [f"{nic.pci}: PCI device, bound to uio_pci_generic" for nic in nics]
+    node.check_says(0, "hugepages    384 MB free; used", "iommu        not active", *bound)
+
+    node.start()
+    for nic in nics:
+        traffic.drive(node, nic)
+        traffic.link_loss(machine, node, nic)
+    equal(node.stop(), 0, "exit status")
+
+
+if __name__ == "__main__":
+    sys.exit(run_test(test))

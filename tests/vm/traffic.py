@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Clients across a NIC of the guest, and what has to be true of their traffic."""
+import hashlib
+import re
+import subprocess
+import time
+
+import writer
+from lab import Failed, check, equal, need, until
+
+SIZES = (0, 1, 100, 1447, 1448, 1449, 5000, 70000, 500000)
+
+
+def connect_both(node, nic):
+    """Connections over a NIC, at least one on each poll core."""
+    conns = []
+    while len(conns) < 40:
+        conns.append(node.connect(nic))
+        conns[-1].call("PING")
+        if all(core["clients"] for core in node.cores()):
+            return conns
+    raise Failed(f"{nic}: {len(conns)} connections, and not one on some poll core: {node.cores()}")
+
+
+def sizes(node, nic):
+    """Values of many sizes there and back, over several cores at once."""
+    conns = connect_both(node, nic)
+    for number, conn in enumerate(conns):
+        for size in SIZES:
+            conn.send("SET", f"size:{nic.number}:{number}:{size}", pattern(number, size))
+    for conn in conns:
+        equal([conn.read() for _ in SIZES], [b"OK"] * len(SIZES), f"{nic}: answers to SET")
+    for number, conn in enumerate(conns):
+        for size in SIZES:
+            value = conn.call("GET", f"size:{nic.number}:{number}:{size}")
+            check(value == pattern(number, size), f"{nic}: a value of {size} bytes came back other")
+    for conn in conns:
+        conn.close()
+
+
+def pattern(number, size):
+    block = hashlib.sha256(b"%d:%d" % (number, size)).digest()
+    return (block * (size // len(block) + 1))[:size]
+
+
+def benchmark(node, nic, count=1000):
+    """redis-benchmark, with the rates that it saw; emulated processors make them low."""
+    need("redis-benchmark")
+    args = ["redis-benchmark", "-h", nic.address, "-p", str(node.port), "-q", "-n", str(count)]
+    done = subprocess.run(
+        [*args, "-c", "16", "-P", "4", "-d", "64", "-t", "set,get,incr"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    said = done.stdout.replace("\r", "\n")
+    rates = re.findall(r"^([A-Z]+): ([\d.]+) requests per second", said, re.M)
+    equal((done.returncode, len(rates)), (0, 3), f"{nic}: redis-benchmark: {said[-300:]}")
+    print(f"{nic}: " + ", ".join(f"{name} {float(rate):.0f}/s" for name, rate in rates), flush=True)
+
+
+def write(node, nic, prefix, connections=4):
+    return writer.Writer(
+        lambda: node.connect(nic), prefix=prefix, connections=connections, pipeline=8
+    ).start()
+
+
+def progress(running, nic, what, timeout=30):
+    """Every connection of a writer gets further."""
+    before = [stream.acked for stream in running.streams]
+
+    def further():
+        for stream in running.streams:
+            check(stream.is_alive(), f"{nic}: {what}: {stream.end}")
+        return all(stream.acked > was for stream, was in zip(running.streams, before))
+
+    until(f"{nic}: every writer gets further, {what}", further, timeout)
+
+
+def verify(node, running, nic):
+    """What was acknowledged is there; the number of it."""
+    with node.connect(nic) as conn:
+        verdict = writer.verify(conn, running.state())
+    equal((verdict.found, verdict.faults), (verdict.acked, []), f"{nic}: acknowledged writes found")
+    check(verdict.acked > 0, f"{nic}: nothing was acknowledged")
+    return verdict.acked
+
+
+def link_loss(guest, node, nic, seconds=0.7):
+    """The link goes down under load and comes back; no connection ends, and nothing is lost."""
+    running = write(node, nic, f"link{nic.number}")
+    progress(running, nic, "at first")
+    guest.qmp.call("set_link", name=nic.name, up=False)
+    time.sleep(seconds / 2)
+    during = running.acked
+    time.sleep(seconds)
+    equal(running.acked, during, f"{nic}: acknowledged writes without a link")
+    guest.qmp.call("set_link", name=nic.name, up=True)
+    progress(running, nic, "the link is back")
+    running.stop()
+    acked = verify(node, running, nic)
+    print(f"{nic}: link lost and found, {acked} writes", flush=True)
+
+
+def drive(node, nic):
+    """All of it but the loss of the link, with the sums that the poll cores keep."""
+    before = node.cores()
+    began = time.monotonic()
+    sizes(node, nic)
+    benchmark(node, nic)
+    after = node.cores()
+    gained = [{key: b[key] - a[key] for key in b} for a, b in zip(before, after)]
+    for number, core in enumerate(gained):
+        for what in ("rx_pkts", "tx_pkts", "commands"):
+            check(core[what] > 0, f"{nic}: core {number} has no {what}: {gained}")
+    print(f"{nic}: driven for {time.monotonic() - began:.1f} s", flush=True)
+    return gained
