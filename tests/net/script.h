@@ -37,6 +37,7 @@
  *	badsum            a wrong checksum (only peer)
  *	raw HEX           options as they are, instead of the named ones (only peer)
  *	port N            to another port (only peer)
+ *	by N              several segments at once of N bytes each; FIN and PSH are of the last
  *
  * FLAGS are joined by '+': SYN ACK FIN RST PSH URG ECE CWR; "-" is none. Options that a segment has
  * and the line does not name are a fault, and so is any flag, wrong checksum or payload that is not
@@ -109,6 +110,7 @@ struct script_line {
 	uint64_t wait_us;
 	uint64_t slack_us;
 	bool has_seg;
+	uint32_t by; /* not 0: still to be cut into so many bytes each */
 	struct script_seg seg;
 	char *words[SCRIPT_WORDS_MAX]; /* of WHAT */
 	uint32_t nr_words;

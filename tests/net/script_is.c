@@ -9,7 +9,7 @@
  *	ctr NAME N     a counter of the stack, as telemetry names it
  *	drop NAME N    packets dropped for a reason
  *	GAUGE N        conns half_open timewait rx_pkts
- *	asleep         no timer of TCP is armed (ARP's is, for a day)
+ *	asleep         no timer of TCP is armed (ARP's is, for years)
  */
 #include "tests/net/script_run.h"
 

@@ -228,6 +228,12 @@ static bool seg_parse(struct script_line *line)
 			continue;
 		}
 		has_ack = has_ack || strcmp(word, "ack") == 0;
+		if (strcmp(word, "by") == 0) {
+			if (i == line->nr_words || !script_number(line->words[i++], &line->by) ||
+				!line->by)
+				return false;
+			continue;
+		}
 		if (seg_flag_word(word, seg))
 			continue;
 		if (i == line->nr_words || !seg_value_word(word, line->words[i++], seg))
@@ -262,6 +268,34 @@ static bool who_parse(char *word, struct script_line *line)
 		}
 	}
 	return false;
+}
+
+static struct script_line *line_add(struct script *s)
+{
+	if (s->nr_lines == s->max_lines) {
+		s->max_lines = s->max_lines ? s->max_lines * 2 : 64;
+		s->lines = realloc(s->lines, s->max_lines * sizeof(*s->lines));
+		if (!s->lines)
+			abort();
+	}
+	memset(&s->lines[s->nr_lines], 0, sizeof(*s->lines));
+	return &s->lines[s->nr_lines++];
+}
+
+/* Makes of the last line, which is a train, a line for each of its segments. */
+static void train_cut(struct script *s)
+{
+	for (;;) {
+		struct script_line *line = &s->lines[s->nr_lines - 1];
+		struct script_line rest = *line;
+
+		if (line->seg.end - line->seg.seq <= line->by)
+			return;
+		line->seg.end = rest.seg.seq = line->seg.seq + line->by;
+		line->seg.flags &= (uint8_t) ~(TCP_FIN | TCP_PSH);
+		rest.wait_us = rest.slack_us = 0;
+		*line_add(s) = rest;
+	}
 }
 
 /* Words of one line, from its text. */
@@ -307,18 +341,6 @@ static char *file_read(const char *path)
 	}
 	fclose(f);
 	return text;
-}
-
-static struct script_line *line_add(struct script *s)
-{
-	if (s->nr_lines == s->max_lines) {
-		s->max_lines = s->max_lines ? s->max_lines * 2 : 64;
-		s->lines = realloc(s->lines, s->max_lines * sizeof(*s->lines));
-		if (!s->lines)
-			abort();
-	}
-	memset(&s->lines[s->nr_lines], 0, sizeof(*s->lines));
-	return &s->lines[s->nr_lines++];
 }
 
 static bool text_load(struct script *s, const char *path, char *why);
@@ -372,6 +394,8 @@ static bool text_load(struct script *s, const char *path, char *why)
 			snprintf(why, SCRIPT_WHY_BYTES, "%s:%u: cannot be understood", file, nr);
 			return false;
 		}
+		if (line->by)
+			train_cut(s);
 	}
 	return true;
 }

@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#define DAY_US 86400000000ull
+#define ARP_REACH_US (1000 * 86400000000ull) /* no ARP within a script */
 
 bool script_fail(struct script_run *r, const char *fmt, ...)
 {
@@ -305,6 +305,8 @@ static bool sent_check(struct script_run *r, const struct script_sent *sent)
 		want.wnd = want.flags & TCP_RST ? 0 : c->stack_wnd;
 	script_seg_print(seen_text, sizeof(seen_text), &seen);
 	if (!seg_equal(&want, &seen, now_ms)) {
+		if (want.tsval == SCRIPT_TS_NOW)
+			want.opts.tsval = now_ms;
 		script_seg_print(want_text, sizeof(want_text), &want);
 		return script_fail(r, "sent:   %s\n  expected: %s", seen_text, want_text);
 	}
@@ -389,6 +391,8 @@ static bool run_peer(struct script_run *r)
 		return false;
 	if (!r->line->has_seg)
 		return run_icmp(r);
+	if (seg.end - seg.seq > LAB_BUF - 200)
+		return script_fail(r, "too long for a packet");
 	if (!seg.has_wnd && !c->has_peer_wnd)
 		return script_fail(r, "no window was ever given for the peer");
 	if (seg.has_wnd) {
@@ -511,7 +515,7 @@ static void run_start(struct script_run *r, uint64_t shift_us)
 	r->lab.hook_ctx = r;
 	r->lab.now_us = r->start_us = r->at_us = r->app_cfg.clock_us + shift_us;
 	r->lab.b.app.ops = &script_ops;
-	r->lab.a.cfg.arp_reach_us = r->lab.b.cfg.arp_reach_us = DAY_US;
+	r->lab.a.cfg.arp_reach_us = r->lab.b.cfg.arp_reach_us = ARP_REACH_US;
 	lab_up(&r->lab, r->app_cfg.backlog);
 	net_neigh_learn(&r->lab.b.net, &r->lab.a.cfg.addrs[0].ip, r->lab.a.cfg.mac, true);
 }
