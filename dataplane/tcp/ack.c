@@ -192,6 +192,7 @@ static void tlp_ack(struct tcp_conn *c, const struct tcp_ack_ctx *ctx)
 
 static void congestion_update(struct tcp_conn *c, struct tcp_ack_ctx *ctx)
 {
+	const bool was_recovering = c->ca_state == TCP_CA_RECOVERY;
 	uint64_t reo_us = 0;
 
 	if (c->ca_state != TCP_CA_OPEN && ctx->acked && seq_geq(c->snd_una, c->recover))
@@ -210,7 +211,8 @@ static void congestion_update(struct tcp_conn *c, struct tcp_ack_ctx *ctx)
 	tlp_ack(c, ctx);
 	if (c->ca_state == TCP_CA_RECOVERY) {
 		prr_update(c, ctx);
-	} else if (ctx->acked) {
+	} else if (ctx->acked && !was_recovering) {
+		/* (What ends a recovery was paid for by PRR: RFC 6582, 3.2 step 3.) */
 		const bool is_ramp = c->cwnd < c->ssthresh && ctx->prior_pipe >= c->cwnd / 2;
 
 		if (c->is_cwnd_limited || is_ramp)
