@@ -282,7 +282,9 @@ bool tcp_ack_input(
 	is_update = window_update(c, p);
 	c->nr_probes = 0;
 	if (c->snd_una == c->snd_nxt) {
-		c->is_tlp_out = false; /* what it asked for has come, twice */
+		if (c->has_sack)
+			tcp_loss_sack(c, ack, opts, &ctx); /* a late report of a duplicate */
+		c->is_tlp_out = false;                     /* what it asked for has come, twice */
 		if (is_update) {
 			tcp_rtx_rearm(c, 0);
 			tcp_conn_pend(c);
