@@ -279,6 +279,16 @@ static struct pkt *ooo_before(const struct tcp_conn *c, uint32_t seq)
 	return prev;
 }
 
+/* Goes on to the end of what is kept without a gap from where p begins, if p reaches beyond. */
+static void ooo_skip(const struct pkt *p, struct pkt **prev, struct pkt **next)
+{
+	while (*prev && *next && seq_geq((*prev)->tcp.end, (*next)->tcp.seq) &&
+		seq_gt(p->tcp.end, (*next)->tcp.end)) {
+		*prev = *next;
+		*next = (*next)->next;
+	}
+}
+
 /* Cuts p to the bytes between prev and next that are not there yet. False: there are none. */
 static bool ooo_fit(struct pkt *p, const struct pkt *prev, const struct pkt *next)
 {
@@ -304,6 +314,7 @@ static void out_of_order(struct tcp_conn *c, struct pkt *p)
 {
 	struct pkt *prev = ooo_before(c, p->tcp.seq);
 	struct pkt *next = prev ? prev->next : c->ooo_head;
+	const uint32_t seq = p->tcp.seq;
 
 	c->quick_acks = TCP_QUICK_ACKS;
 	if (c->ooo_pkts >= conn_net(c)->cfg.tcp.max_ooo_pkts || rx_is_full(c)) {
@@ -311,12 +322,17 @@ static void out_of_order(struct tcp_conn *c, struct pkt *p)
 		tcp_send_ack(c);
 		return;
 	}
+	ooo_skip(p, &prev, &next);
 	if (!ooo_fit(p, prev, next)) {
-		dsack_set(c, p->tcp.seq, p->tcp.end);
+		/* RFC 2883, 4: the block that has it comes right behind the report. */
+		dsack_set(c, seq, p->tcp.end);
+		sack_note(c, seq, p->tcp.end);
 		net_drop(conn_net(c), p, DROP_TCP_DUP);
 		tcp_send_ack(c);
 		return;
 	}
+	if (p->tcp.seq != seq)
+		dsack_set(c, seq, p->tcp.seq);
 	p->next = next;
 	if (prev)
 		prev->next = p;
