@@ -427,6 +427,7 @@ static void fin_take(struct tcp_conn *c)
 void tcp_rcv_segment(struct tcp_conn *c, struct pkt *p)
 {
 	bool has_fin = p->tcp.flags & TCP_FIN;
+	bool is_bare;
 
 	if (c->is_closing && c->state == TCP_ST_FIN_WAIT_2 && p->len) {
 		/* Nobody is there to take it: the peer must know (RFC 9293, 3.6.1). */
@@ -445,7 +446,8 @@ void tcp_rcv_segment(struct tcp_conn *c, struct pkt *p)
 		c->rcv_fin_seq = p->tcp.end;
 		ooo_cut(c, p->tcp.end);
 	}
-	if (!p->len)
+	is_bare = !p->len;
+	if (is_bare)
 		pkt_free(conn_net(c)->pool, p);
 	else if (p->tcp.seq == c->rcv_nxt)
 		in_order(c, p);
@@ -455,8 +457,8 @@ void tcp_rcv_segment(struct tcp_conn *c, struct pkt *p)
 		return;
 	if (c->rcv_nxt == c->rcv_fin_seq)
 		fin_take(c);
-	else if (has_fin)
-		ack_now(c);
+	else if (has_fin && is_bare)
+		ack_now(c); /* (data out of order was answered already) */
 }
 
 void tcp_rcv_free(struct tcp_conn *c)
