@@ -278,8 +278,9 @@ void tcp_conn_input(struct tcp_conn *c, struct pkt *p, const struct tcp_opts *op
 	}
 	if (segment_check(c, p, payload, opts) == DONE)
 		return;
-	/* RFC 7323, 4.3: the echo is of the oldest segment that the next ACK will cover. */
-	if (c->has_ts && seq_leq(p->tcp.seq, c->rcv_wup) && seq_geq(opts->tsval, c->ts_recent)) {
+	/* RFC 7323, 4.3: the echo is of the oldest segment that the next ACK will cover. (It is
+	   not older than the last one, or the last one is outdated: paws_ok().) */
+	if (c->has_ts && seq_leq(p->tcp.seq, c->rcv_wup)) {
 		c->ts_recent = opts->tsval;
 		c->ts_recent_us = conn_now(c);
 	}
