@@ -41,8 +41,7 @@ static unsigned expire_part(struct app_core *ac, uint32_t part)
 	if (!atomic_load_explicit(&ac->srv->is_replica, memory_order_relaxed))
 		n = ks_expire_part(ks, ac->id, part, ac->now_ms, EXPIRE_KEYS, expire_log, ac);
 	ks_part_unlock(ks, part);
-	latency_add_us(ac->srv, "expire-cycle",
-		(uint64_t)((double)(clock_cycles() - start) * ac->us_per_cycle));
+	latency_add_us(ac->srv, "expire-cycle", app_core_us(ac, clock_cycles() - start));
 	return n;
 }
 
@@ -116,13 +115,14 @@ const struct core_ops app_core_ops = {
 	.burst_end = burst_end,
 };
 
-static double measure_us_per_cycle(void)
+static uint64_t measure_us_per_cycle(void)
 {
 	uint64_t us = clock_mono_us(), cycles = clock_cycles();
 
 	while (clock_mono_us() - us < 2000)
 		;
-	return (double)(clock_mono_us() - us) / (double)(clock_cycles() - cycles);
+	return (uint64_t)(0x1p32 * (double)(clock_mono_us() - us) /
+			  (double)(clock_cycles() - cycles));
 }
 
 int app_core_create(struct server *srv, unsigned id, struct core **cores, bool adaptive)

@@ -3,6 +3,7 @@
 
 #include "app/client_priv.h"
 #include "app/commands/command.h"
+#include "dataplane/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,26 +12,54 @@
 	(CMD_BLOCKING | CMD_LOCK_ALL | CMD_LOCK_SELF | CMD_CONTAINER | CMD_ADMIN |                 \
 		CMD_MOVABLE_KEYS | CMD_NOSCRIPT)
 
-/* What the parser holds, if it is a command that may wait. The arguments of an inline request lie
- * in the parser, which goes on to the next one. */
-static const struct command *waiting_kind(const struct client *c, const char *raw)
+static bool is_waiting_kind(const struct command *cmd)
+{
+	return cmd && cmd->first_key > 0 && !(cmd->flags & NEVER) && !cmd->keys;
+}
+
+/* The command of that name, if it is one that may wait. Names of up to eight bytes are looked up
+ * once; from raw_end on nothing may be read. */
+static const struct command *name_find(
+	struct batch *b, const struct client *c, const struct slice *name, const char *raw_end)
 {
 	const struct command *cmd;
+	struct batch_name *slot;
+	uint64_t word;
 
-	if (*raw != '*' || c->parser.argc > BATCH_ARGS || (c->flags & CLIENT_REPLICA))
+	if (name->len == 0 || name->len > 8 || raw_end - name->ptr < 8) {
+		cmd = command_lookup(c->srv, name, 1, NULL);
+		return is_waiting_kind(cmd) ? cmd : NULL;
+	}
+	memcpy(&word, name->ptr, 8);
+	word &= UINT64_MAX >> (64 - 8 * name->len);
+	slot = &b->names[word * 0x9e3779b97f4a7c15u >> 59];
+	if (slot->word == word && slot->cmd)
+		return slot->cmd;
+	cmd = command_lookup(c->srv, name, 1, NULL);
+	if (!is_waiting_kind(cmd) || memchr(name->ptr, 0, name->len))
 		return NULL;
-	cmd = command_lookup(c->srv, c->parser.argv, c->parser.argc, NULL);
-	if (!cmd || cmd->first_key <= 0 || (cmd->flags & NEVER) || cmd->keys)
+	*slot = (struct batch_name){word, cmd};
+	return cmd;
+}
+
+/* What the parser holds, if it is a command that may wait. The arguments of an inline request lie
+ * in the parser, which goes on to the next one. */
+static const struct command *waiting_kind(const struct client *c, const char *raw, size_t raw_len)
+{
+	const struct command *cmd;
+	uint32_t argc = c->parser.argc;
+
+	if (*raw != '*' || argc == 0 || argc > BATCH_ARGS || (c->flags & CLIENT_REPLICA))
 		return NULL;
-	if (cmd->arity > 0 ? (uint32_t)cmd->arity != c->parser.argc
-			   : c->parser.argc < (uint32_t)-cmd->arity)
+	cmd = name_find(&c->ac->batch, c, c->parser.argv, raw + raw_len);
+	if (!cmd || (cmd->arity > 0 ? (uint32_t)cmd->arity != argc : argc < (uint32_t)-cmd->arity))
 		return NULL;
 	return cmd;
 }
 
 bool batch_add(struct client *c, const char *raw, size_t raw_len)
 {
-	const struct command *cmd = waiting_kind(c, raw);
+	const struct command *cmd = waiting_kind(c, raw, raw_len);
 	struct batch *b = &c->ac->batch;
 	struct batch_item *it;
 
@@ -86,6 +115,7 @@ void batch_run(struct app_core *ac)
 		return;
 	for (unsigned i = 0; i < b->nr; i++)
 		ks_prefetch_entry(ac->srv->ks, b->items[i].c->db, &b->items[i].key);
+	ac->call_end = clock_cycles();
 	for (unsigned i = 0; i < b->nr; i++) {
 		struct batch_item *it = &b->items[i];
 		struct client *c = it->c;
@@ -101,5 +131,6 @@ void batch_run(struct app_core *ac)
 		if (c->flags & (CLIENT_CLOSE_AFTER | CLIENT_ASAP))
 			client_close(c);
 	}
+	ac->call_end = 0;
 	b->nr = 0;
 }

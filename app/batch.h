@@ -42,7 +42,16 @@ struct batch_item {
 	struct slice argv[BATCH_ARGS];
 };
 
+/* What a short name, as its client wrote it, was found to be. */
+struct batch_name {
+	uint64_t word; /* the name's bytes, zeros behind them */
+	const struct command *cmd;
+};
+
+#define BATCH_NAMES 32
+
 struct batch {
+	struct batch_name names[BATCH_NAMES];
 	unsigned nr;
 	struct batch_item items[BATCH_MAX];
 };

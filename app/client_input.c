@@ -127,10 +127,10 @@ static struct resp_limits limits_of(const struct client *c)
  * where they are until the batch is run. */
 static size_t run_bytes(struct client *c, const char *data, size_t len, bool may_wait)
 {
+	struct resp_limits limits = limits_of(c);
 	size_t pos = 0;
 
 	while (pos < len && !client_is_stopped(c) && !(c->flags & CLIENT_ASAP)) {
-		struct resp_limits limits = limits_of(c); /* AUTH changes them on the way */
 		size_t used = 0;
 		enum resp_status st = resp_parse(&c->parser, &limits, data + pos, len - pos, &used);
 
@@ -154,6 +154,7 @@ static size_t run_bytes(struct client *c, const char *data, size_t len, bool may
 		if (!client_run_one(c, NULL))
 			break;
 		pos += used;
+		limits = limits_of(c); /* it may have been AUTH */
 	}
 	if (!(c->flags & (CLIENT_CLOSE_AFTER | CLIENT_ASAP)))
 		return pos;

@@ -232,28 +232,50 @@ void reply_int(struct client *c, int64_t n)
 	put_int_line(c, ':', n);
 }
 
-void reply_bulk(struct client *c, const void *data, size_t len)
+/* Writes "$<len>\r\n" at at; len is below 1000. Returns what is behind it. */
+static inline uint8_t *short_head(uint8_t *at, uint32_t len)
 {
-	char small[256];
-
-	if (len > sizeof(small) - 16) {
-		put_int_line(c, '$', (int64_t)len);
-		put(c, data, len);
-		put(c, "\r\n", 2);
-		return;
-	}
-	/* one append for the usual reply */
-	char *head = int_text(small + 8, (int64_t)len);
-	char *at = small + 8;
-
-	*--head = '$';
+	*at++ = '$';
+	if (len >= 100)
+		*at++ = (uint8_t)('0' + len / 100);
+	if (len >= 10)
+		*at++ = (uint8_t)('0' + len / 10 % 10);
+	*at++ = (uint8_t)('0' + len % 10);
 	*at++ = '\r';
 	*at++ = '\n';
+	return at;
+}
+
+/* The usual reply, written where it is sent from. */
+static void put_short_bulk(struct client *c, const void *data, uint32_t len)
+{
+	uint8_t *room, *at;
+
+	if (drops(c))
+		return;
+	room = obuf_reserve(c->out, len + 8);
+	mark_dirty(c); /* closing is seen there too */
+	if (!room) {
+		out_of_memory(c);
+		return;
+	}
+	at = short_head(room, len);
 	memcpy(at, data, len);
 	at += len;
 	*at++ = '\r';
 	*at++ = '\n';
-	put(c, head, (size_t)(at - head));
+	obuf_commit(c->out, (uint32_t)(at - room));
+}
+
+void reply_bulk(struct client *c, const void *data, size_t len)
+{
+	if (len < 1000 && !c->deferred) {
+		put_short_bulk(c, data, (uint32_t)len);
+		return;
+	}
+	put_int_line(c, '$', (int64_t)len);
+	put(c, data, len);
+	put(c, "\r\n", 2);
 }
 
 void reply_bulk_str(struct client *c, const char *s)

@@ -36,7 +36,7 @@ struct slowlog;
 struct latency;
 
 struct command_stats { /* one writer: the core */
-	uint64_t calls, usec, cycles, rejected, failed;
+	uint64_t calls, cycles, rejected, failed;
 	uint64_t hist[32]; /* executions by power of two of microseconds: LATENCY HISTOGRAM */
 };
 
@@ -58,10 +58,11 @@ struct app_core {
 	uint64_t swept_us;
 	struct replica_list replicas; /* of ours, on this core */
 	int64_t replicas_ms;
-	uint64_t expire_part; /* next partition for active expiry */
-	double us_per_cycle;
-	int64_t now_ms;  /* Unix time of this burst */
-	uint64_t now_us; /* monotonic time of this burst */
+	uint64_t expire_part;  /* next partition for active expiry */
+	uint64_t us_per_cycle; /* in units of 2^-32 */
+	uint64_t call_end;     /* cycles when the last command of a batch ended; 0: none did */
+	int64_t now_ms;        /* Unix time of this burst */
+	uint64_t now_us;       /* monotonic time of this burst */
 
 	/* counters: single writer, relaxed */
 	uint64_t nr_commands, nr_reads, nr_writes;
@@ -143,6 +144,12 @@ struct server {
 	atomic_ullong peak_memory;
 	atomic_ullong stat_reset_gen;
 };
+
+/* Time that took so many cycles of a core, in microseconds. */
+static inline uint64_t app_core_us(const struct app_core *ac, uint64_t cycles)
+{
+	return (uint64_t)((unsigned __int128)cycles * ac->us_per_cycle >> 32);
+}
 
 /* Sum of a counter over the cores. offset: offsetof(struct app_core, field). */
 uint64_t server_sum(const struct server *srv, size_t offset);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/clock.h"
 
-#include <rte_cycles.h>
 #include <time.h>
 
 static uint64_t timespec_us(clockid_t id)
@@ -20,9 +19,4 @@ uint64_t clock_mono_us(void)
 int64_t clock_unix_us(void)
 {
 	return (int64_t)timespec_us(CLOCK_REALTIME);
-}
-
-uint64_t clock_cycles(void)
-{
-	return rte_rdtsc();
 }

@@ -6,10 +6,16 @@
 #ifndef MILLRACE_DATAPLANE_CLOCK_H
 #define MILLRACE_DATAPLANE_CLOCK_H
 
+#include <rte_cycles.h>
 #include <stdint.h>
 
 uint64_t clock_mono_us(void); /* monotonic, microseconds */
 int64_t clock_unix_us(void);  /* since the Unix epoch, microseconds */
-uint64_t clock_cycles(void);  /* time stamp counter: differences only */
+
+/* Time stamp counter: differences only. */
+static inline uint64_t clock_cycles(void)
+{
+	return rte_rdtsc();
+}
 
 #endif

@@ -18,18 +18,6 @@
 #define SEG_CLASS_REF OBUF_NR_CLASSES
 #define SEG_CLASS_BIG (OBUF_NR_CLASSES + 1)
 
-struct obuf_seg {
-	struct obuf_seg *next;
-	uint64_t start; /* stream position of bytes[0] */
-	const uint8_t *bytes;
-	uint64_t len;
-	uint64_t cap; /* of a chunk: bytes that fit; of a reference: 0 */
-	uint8_t class;
-	obuf_release_fn release;
-	void *ctx;
-	uint8_t room[]; /* of a chunk */
-};
-
 static uint64_t seg_footprint(const struct obuf_seg *seg)
 {
 	return sizeof(*seg) + seg->cap;
@@ -183,23 +171,10 @@ static struct obuf_seg *tail_grow(struct obuf *ob, uint32_t n)
 	return seg;
 }
 
-uint8_t *obuf_reserve(struct obuf *ob, uint32_t n)
+uint8_t *obuf_reserve_new(struct obuf *ob, uint32_t n)
 {
 	BUG_ON(n > OBUF_RESERVE_MAX);
-	if (tail_room(ob) < n || !ob->tail) {
-		if (!tail_grow(ob, n))
-			return NULL;
-	}
-	return ob->tail->room + ob->tail->len;
-}
-
-void obuf_commit(struct obuf *ob, uint32_t n)
-{
-	BUG_ON(n > tail_room(ob));
-	if (n == 0)
-		return;
-	ob->tail->len += n;
-	ob->end += n;
+	return tail_grow(ob, n) ? ob->tail->room : NULL;
 }
 
 /* Undoes what a failed append left: cuts the stream back to `end`. The segments past keep_tail

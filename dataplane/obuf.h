@@ -16,6 +16,8 @@
 #ifndef MILLRACE_DATAPLANE_OBUF_H
 #define MILLRACE_DATAPLANE_OBUF_H
 
+#include "checks.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,6 +42,19 @@ struct obuf_pool {
 
 /* Called once when the referenced bytes were consumed or discarded; must not touch the obuf. */
 typedef void (*obuf_release_fn)(void *ctx);
+
+/* Inside of obuf.c, but for the two calls that are inlined below. */
+struct obuf_seg {
+	struct obuf_seg *next;
+	uint64_t start; /* stream position of bytes[0] */
+	const uint8_t *bytes;
+	uint64_t len;
+	uint64_t cap; /* of a chunk: bytes that fit; of a reference: 0 */
+	uint8_t class;
+	obuf_release_fn release;
+	void *ctx;
+	uint8_t room[]; /* of a chunk */
+};
 
 struct obuf {
 	struct obuf_pool *pool;
@@ -66,10 +81,26 @@ void obuf_fini(struct obuf *ob);
 
 /* Returns room for n contiguous bytes (n <= OBUF_RESERVE_MAX) at the end, borrowed until the next
    call on ob, or NULL when memory is out. Nothing is appended until obuf_commit. */
-uint8_t *obuf_reserve(struct obuf *ob, uint32_t n);
+uint8_t *obuf_reserve_new(struct obuf *ob, uint32_t n); /* obuf_reserve() in a chunk of its own */
+
+static inline uint8_t *obuf_reserve(struct obuf *ob, uint32_t n)
+{
+	const struct obuf_seg *tail = ob->tail;
+
+	if (!tail || tail->cap - tail->len < n || !tail->cap)
+		return obuf_reserve_new(ob, n);
+	return ob->tail->room + tail->len;
+}
 
 /* Appends the first n of the bytes reserved last. */
-void obuf_commit(struct obuf *ob, uint32_t n);
+static inline void obuf_commit(struct obuf *ob, uint32_t n)
+{
+	BUG_ON(n && (!ob->tail || n > ob->tail->cap - ob->tail->len));
+	if (n) {
+		ob->tail->len += n;
+		ob->end += n;
+	}
+}
 
 /* Appends a copy. 0, or -ENOMEM with nothing appended. */
 int obuf_append(struct obuf *ob, const void *data, size_t len);

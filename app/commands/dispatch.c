@@ -182,28 +182,26 @@ void command_lockset(struct client *c, const struct command *cmd, struct ks_lock
 static void count_call(struct client *c, const struct command *cmd, uint64_t cycles)
 {
 	struct command_stats *st = &c->ac->stats[cmd->id];
-	uint64_t usec = (uint64_t)((double)cycles * c->ac->us_per_cycle);
+	uint64_t usec = app_core_us(c->ac, cycles);
+	int64_t slow;
 
 	st->calls++;
 	st->cycles += cycles;
-	st->usec = (uint64_t)((double)st->cycles * c->ac->us_per_cycle);
 	st->hist[latency_bucket(usec)]++;
 	c->ac->nr_commands++;
 	c->nr_commands++;
 	if (is_applier(c))
 		return;
-	if ((int64_t)usec >= atomic_load_explicit(
-				     &c->srv->cfg->slowlog_slower_than_us, memory_order_relaxed) &&
-		atomic_load_explicit(&c->srv->cfg->slowlog_slower_than_us, memory_order_relaxed) >=
-			0 &&
-		!(cmd->flags & CMD_SKIP_SLOWLOG))
+	slow = atomic_load_explicit(&c->srv->cfg->slowlog_slower_than_us, memory_order_relaxed);
+	if ((int64_t)usec >= slow && slow >= 0 && !(cmd->flags & CMD_SKIP_SLOWLOG))
 		slowlog_add(c->srv, c, usec);
 	latency_add_us(c->srv, cmd->flags & CMD_FAST ? "fast-command" : "command", usec);
 }
 
 void command_call(struct client *c, const struct command *cmd)
 {
-	uint64_t start = clock_cycles();
+	/* In a batch, one command begins where the one before ended. */
+	uint64_t start = c->ac->call_end ? c->ac->call_end : clock_cycles(), end;
 	uint64_t errors = c->ac->error_replies;
 
 	c->cmd = cmd;
@@ -212,7 +210,10 @@ void command_call(struct client *c, const struct command *cmd)
 		return;
 	if (c->ac->error_replies != errors)
 		c->ac->stats[cmd->id].failed++;
-	count_call(c, cmd, clock_cycles() - start);
+	end = clock_cycles();
+	if (c->ac->call_end)
+		c->ac->call_end = end;
+	count_call(c, cmd, end - start);
 	if (atomic_load_explicit(&c->srv->nr_monitors, memory_order_relaxed) && !is_applier(c) &&
 		!(cmd->flags & (CMD_SKIP_MONITOR | CMD_ADMIN)))
 		monitor_feed(c->srv, c, c->argc, c->argv);
@@ -274,13 +275,61 @@ static bool role_changed(const struct client *c)
 	return !is_applier(c) && flag_on(&c->srv->is_replica) != c->ac->local;
 }
 
+static void gate_raise(struct client *c, uint64_t written)
+{
+	if (written > c->gate)
+		c->gate = written;
+}
+
+static enum run_result run_ended(struct client *c)
+{
+	propagation_reset(c->ac->prop);
+	if (c->retry) {
+		c->retry = false;
+		c->ac->retries_busy++;
+		return RUN_RETRY;
+	}
+	return c->flags & CLIENT_BLOCKED ? RUN_BLOCK : RUN_DONE;
+}
+
+/* run_locked() for a command with one key. */
+static enum run_result run_one_part(struct client *c, const struct command *cmd, uint32_t part)
+{
+	struct keyspace *ks = c->srv->ks;
+	uint64_t end;
+
+	if (!ks_part_trylock(ks, part)) {
+		c->ac->retries_busy++;
+		return RUN_RETRY;
+	}
+	if (role_changed(c)) {
+		ks_part_unlock(ks, part);
+		return RUN_RETRY;
+	}
+	c->retry = false;
+	command_call(c, cmd);
+	end = propagate_effects(c);
+	if (end) {
+		ks_part_set_written(ks, part, end);
+		c->last_write_off = end;
+		gate_raise(c, end);
+	} else {
+		gate_raise(c, ks_part_written(ks, part));
+	}
+	ks_part_unlock(ks, part);
+	return run_ended(c);
+}
+
 /* Locks, runs, logs, unlocks. */
 static enum run_result run_locked(struct client *c, const struct command *cmd)
 {
 	struct keyspace *ks = c->srv->ks;
 	struct ks_lockset ls;
-	uint64_t written, end;
+	uint64_t end;
 
+	if (cmd->first_key > 0 && cmd->last_key == cmd->first_key && !cmd->keys &&
+		!(cmd->flags & (CMD_LOCK_ALL | CMD_LOCK_SELF)))
+		return run_one_part(c, cmd, cmd_key(c, &c->argv[cmd->first_key]).part);
 	ks_lockset_init(&ls);
 	command_lockset(c, cmd, &ls);
 	if (!ks_lockset_try(ks, &ls)) {
@@ -300,20 +349,10 @@ static enum run_result run_locked(struct client *c, const struct command *cmd)
 		ks_lockset_set_written(ks, &ls, end);
 		c->last_write_off = end;
 	}
-	written = end ? end : ks_lockset_written(ks, &ls);
+	gate_raise(c, end ? end : ks_lockset_written(ks, &ls));
 	ks_lockset_unlock(ks, &ls);
 	ks_lockset_fini(&ls);
-	if (written > c->gate)
-		c->gate = written;
-	propagation_reset(c->ac->prop);
-	if (c->retry) {
-		c->retry = false;
-		c->ac->retries_busy++;
-		return RUN_RETRY;
-	}
-	if (c->flags & CLIENT_BLOCKED)
-		return RUN_BLOCK;
-	return RUN_DONE;
+	return run_ended(c);
 }
 
 static enum run_result reject(struct client *c, const struct command *cmd, const char *text)
@@ -324,17 +363,27 @@ static enum run_result reject(struct client *c, const struct command *cmd, const
 	return RUN_DONE;
 }
 
+/* NULL: it is unknown or has the wrong number of arguments, and was told so. */
+static __attribute__((noinline)) const struct command *find_or_reject(struct client *c)
+{
+	char err[512];
+	const struct command *cmd = command_find(c, err, sizeof(err));
+
+	if (!cmd)
+		reject(c, NULL, err);
+	return cmd;
+}
+
 enum run_result command_run(struct client *c, const struct command *cmd)
 {
 	const char *refusal;
 	enum run_result rc;
 	bool refused;
-	char err[512];
 
 	if (!cmd)
-		cmd = command_find(c, err, sizeof(err));
+		cmd = find_or_reject(c);
 	if (!cmd)
-		return reject(c, NULL, err);
+		return RUN_DONE;
 	refusal = refuse(c, cmd);
 	if (refusal)
 		return reject(c, cmd, refusal);

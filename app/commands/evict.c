@@ -57,8 +57,7 @@ static enum evicted evict(struct app_core *ac, uint64_t max, int nr)
 		return EVICT_WITHIN;
 	start = clock_cycles();
 	rc = evict_keys(ac, max, nr);
-	latency_add_us(ac->srv, "eviction-cycle",
-		(uint64_t)((double)(clock_cycles() - start) * ac->us_per_cycle));
+	latency_add_us(ac->srv, "eviction-cycle", app_core_us(ac, clock_cycles() - start));
 	return rc;
 }
 

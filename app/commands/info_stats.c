@@ -194,50 +194,59 @@ void info_stats(struct textbuf *tb, struct client *c)
 		LLU(error_replies), (unsigned long long)reads, (unsigned long long)writes);
 }
 
+struct command_sum {
+	struct command_stats st;
+	uint64_t usec;
+};
+
 /* A command's figures over all cores. */
-static void stats_sum(
-	const struct server *srv, const struct command *cmd, struct command_stats *sum)
+static void stats_sum(const struct server *srv, const struct command *cmd, struct command_sum *out)
 {
-	*sum = (struct command_stats){0};
+	struct command_stats *sum = &out->st;
+
+	*out = (struct command_sum){.usec = 0};
 	for (unsigned core = 0; core < srv->nr_cores; core++) {
 		const struct command_stats *st = &srv->cores[core]->stats[cmd->id];
 
 		sum->calls += __atomic_load_n(&st->calls, __ATOMIC_RELAXED);
-		sum->usec += __atomic_load_n(&st->usec, __ATOMIC_RELAXED);
+		sum->cycles += __atomic_load_n(&st->cycles, __ATOMIC_RELAXED);
 		sum->rejected += __atomic_load_n(&st->rejected, __ATOMIC_RELAXED);
 		sum->failed += __atomic_load_n(&st->failed, __ATOMIC_RELAXED);
 		for (unsigned i = 0; i < LATENCY_BUCKETS; i++)
 			sum->hist[i] += __atomic_load_n(&st->hist[i], __ATOMIC_RELAXED);
 	}
+	out->usec = app_core_us(srv->cores[0], sum->cycles);
 }
 
 /* Calls print for every command and subcommand that has been called or refused. */
 static void each_used_command(struct textbuf *tb, const struct server *srv,
-	void (*print)(struct textbuf *tb, const char *name, const struct command_stats *st))
+	void (*print)(struct textbuf *tb, const char *name, const struct command_sum *sum))
 {
 	const struct command *cmd;
 	char name[COMMAND_NAME_MAX];
-	struct command_stats st;
+	struct command_sum sum;
 
 	for (unsigned i = 0; (cmd = command_at(srv, i)); i++) {
-		stats_sum(srv, cmd, &st);
-		if (st.calls || st.rejected || st.failed)
-			print(tb, command_full_name(cmd, name), &st);
+		stats_sum(srv, cmd, &sum);
+		if (sum.st.calls || sum.st.rejected || sum.st.failed)
+			print(tb, command_full_name(cmd, name), &sum);
 		for (const struct command *sub = cmd->subs; sub && sub->name; sub++) {
-			stats_sum(srv, sub, &st);
-			if (st.calls || st.rejected || st.failed)
-				print(tb, command_full_name(sub, name), &st);
+			stats_sum(srv, sub, &sum);
+			if (sum.st.calls || sum.st.rejected || sum.st.failed)
+				print(tb, command_full_name(sub, name), &sum);
 		}
 	}
 }
 
-static void commandstats_line(struct textbuf *tb, const char *name, const struct command_stats *st)
+static void commandstats_line(struct textbuf *tb, const char *name, const struct command_sum *sum)
 {
+	const struct command_stats *st = &sum->st;
+
 	textbuf_addf(tb,
 		"cmdstat_%s:calls=%llu,usec=%llu,usec_per_call=%.2f,rejected_calls=%llu,"
 		"failed_calls=%llu\r\n",
-		name, (unsigned long long)st->calls, (unsigned long long)st->usec,
-		st->calls ? (double)st->usec / (double)st->calls : 0.0,
+		name, (unsigned long long)st->calls, (unsigned long long)sum->usec,
+		st->calls ? (double)sum->usec / (double)st->calls : 0.0,
 		(unsigned long long)st->rejected, (unsigned long long)st->failed);
 }
 
@@ -263,8 +272,9 @@ static double percentile_us(const struct command_stats *st, uint64_t total, doub
 	return (double)latency_bucket_ns(i) / 1000;
 }
 
-static void latencystats_line(struct textbuf *tb, const char *name, const struct command_stats *st)
+static void latencystats_line(struct textbuf *tb, const char *name, const struct command_sum *sum)
 {
+	const struct command_stats *st = &sum->st;
 	uint64_t total = 0;
 
 	for (unsigned i = 0; i < LATENCY_BUCKETS; i++)
