@@ -80,7 +80,7 @@ def test(lab):
 
     start(machine, nic)
     mount(machine)
-    node.check_says(0, "pool         /mnt/pool: 128 MB, medium persistent memory")
+    node.check_says(0, "/mnt/pool: 128 MB", "by a crash: it will be recovered", "medium: persistent memory")
     node.start()
     after = node.info("replication")
     equal(after["master_replid"], before["master_replid"], "replication ID")
