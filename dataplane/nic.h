@@ -2,10 +2,11 @@
  *
  * NIC ports: DPDK devices, their queues, and how frames find the core that owns their flow.
  *
- * A port has a queue pair a core where the device offers that many, with RSS; where it has one
- * queue, the first core polls it and sends for all (a driver's two directions share state: two
- * threads on one queue pair lose frames on net_af_xdp). A software hash of the flow names the core
- * that owns it: a core that receives a frame of another's flow hands it over through a ring.
+ * A port has a queue pair a core, with RSS, as far as the device offers them. The first core sends
+ * for cores without one (a driver's two directions share state: two threads on one queue pair lose
+ * frames on net_af_xdp). A hash of the flow names the core that owns it: a core that receives a
+ * frame of another's flow hands it over through a ring. nic_rss.h has devices place frames by that
+ * hash.
  */
 #ifndef MILLRACE_DATAPLANE_NIC_H
 #define MILLRACE_DATAPLANE_NIC_H

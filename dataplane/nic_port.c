@@ -11,6 +11,7 @@
 #include "dataplane/conn.h"
 #include "dataplane/ip/flow.h"
 #include "dataplane/nic_probe.h"
+#include "dataplane/nic_rss.h"
 #include "dataplane/nic_wake.h"
 #include "dataplane/tcp/tcp.h"
 
@@ -61,6 +62,7 @@ struct nic {
 	struct rte_ring
 		*tx_ring; /* frames of cores without a queue, sent by core 0; NULL: all have one */
 	struct nic_queue *queues[CORE_MAX];
+	struct nic_rss rss;
 };
 
 static inline struct pkt *pkt_of(struct rte_mbuf *m)
@@ -159,21 +161,18 @@ static int port_configure(struct nic *nic, char *err, size_t err_len)
 	if (rc)
 		goto failed;
 	nic->wakes = is_wakeable(info.driver_name);
-	nic->nr_queues = (uint16_t)nic->nr_cores;
-	if (info.max_rx_queues < nic->nr_cores || info.max_tx_queues < nic->nr_cores ||
-		!(info.flow_type_rss_offloads & RTE_ETH_RSS_NONFRAG_IPV4_TCP))
-		nic->nr_queues = 1;
-	if (nic->nr_queues > 1) {
-		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-		conf.rx_adv_conf.rss_conf.rss_hf =
-			info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP);
-	}
+	nic->nr_queues = nic_rss_queues(&info, nic->nr_cores);
+	if (nic->nr_queues > 1)
+		nic_rss_request(&info, &conf);
 	nic->rx_offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_CHECKSUM;
 	nic->tx_offloads = info.tx_offload_capa &
 			   (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM);
 	conf.rxmode.offloads = nic->rx_offloads;
 	conf.txmode.offloads = nic->tx_offloads;
-	rc = rte_eth_dev_configure(nic->port, nic->nr_queues, nic->nr_queues, &conf);
+	/* Some devices take powers of two only. */
+	while ((rc = rte_eth_dev_configure(nic->port, nic->nr_queues, nic->nr_queues, &conf)) &&
+		nic->nr_queues > 1)
+		nic->nr_queues--;
 	if (rc)
 		goto failed;
 	nic->rx_desc = NIC_RX_DESC;
@@ -359,6 +358,8 @@ int nic_start(struct nic *nic, char *err, size_t err_len)
 		return rc;
 	}
 	multicast_let_in(nic);
+	if (!nic_rss_setup(&nic->rss, nic->port, nic->nr_queues, nic->nr_cores))
+		nic_log(nic, 2, "the device spreads frames in its own way: cores hand them over");
 	for (unsigned i = 0; i < nic->nr_cores; i++) {
 		struct nic_queue *q = nic->queues[i];
 
@@ -443,7 +444,7 @@ static bool rx_spread(struct nic_queue *q, struct rte_mbuf *m, struct pkt *p)
 
 	if (!net_flow_hash(p, &hash))
 		return false;
-	owner = q->nic->queues[hash % q->nic->nr_cores];
+	owner = q->nic->queues[nic_rss_owner(&q->nic->rss, hash)];
 	if (owner == q)
 		return false;
 	if (rte_ring_mp_enqueue(owner->spread, m)) {
@@ -681,7 +682,7 @@ static void queue_addr_duplicate(void *ctx, const struct ip_addr *ip)
 	queue_tell(q, &what);
 }
 
-/* The software hash decides who owns a flow, whichever queue its frames arrive on. */
+/* The hash decides who owns a flow, whichever queue its frames arrive on. */
 static bool queue_flow_mine(void *ctx, const struct ip_addr *laddr, uint16_t lport,
 	const struct ip_addr *raddr, uint16_t rport)
 {
@@ -689,7 +690,8 @@ static bool queue_flow_mine(void *ctx, const struct ip_addr *laddr, uint16_t lpo
 
 	if (q->nic->nr_cores == 1)
 		return true;
-	return net_flow_hash_tuple(laddr, lport, raddr, rport) % q->nic->nr_cores == q->core->id;
+	return nic_rss_owner(&q->nic->rss, net_flow_hash_tuple(laddr, lport, raddr, rport)) ==
+	       q->core->id;
 }
 
 struct net *nic_route(struct core *core, const struct ip_addr *ip)

@@ -9,25 +9,30 @@
 
 #include <stddef.h>
 
-static uint64_t mix(uint64_t x)
-{
-	x ^= x >> 32;
-	x *= 0xd6e8feb86659fd93ull;
-	x ^= x >> 32;
-	x *= 0xd6e8feb86659fd93ull;
-	return x ^ x >> 32;
-}
+/* Toeplitz takes, for each set bit of its input, the 32 bits of the key that begin at that bit's
+   place. The key repeats after 16 bits: so what comes out repeats as well, bits that lie 16 apart
+   do the same, and the 16-bit words of the input may be added up first. This is the result for the
+   first four bits of a word; the next four turn it left by four. */
+static const uint16_t first_four[16] = {0x0000, 0x6ad3, 0xb569, 0xdfba, 0xdab4, 0xb067, 0x6fdd,
+	0x050e, 0x6d5a, 0x0789, 0xd833, 0xb2e0, 0xb7ee, 0xdd3d, 0x0287, 0x6854};
 
-static uint64_t end_hash(const struct ip_addr *a, uint16_t port)
+static inline uint16_t turned(uint16_t v, unsigned n)
 {
-	return mix(a->w[0] + mix(a->w[1] ^ (uint64_t)port << 16));
+	return (uint16_t)(v << n | v >> (16 - n));
 }
 
 uint32_t net_flow_hash_tuple(
 	const struct ip_addr *a, uint16_t aport, const struct ip_addr *b, uint16_t bport)
 {
-	/* Addition makes it symmetrical; both halves are well mixed, so nothing cancels out. */
-	return (uint32_t)(mix(end_hash(a, aport) + end_hash(b, bport)) >> 16);
+	uint64_t sum = a->w[0] ^ a->w[1] ^ b->w[0] ^ b->w[1];
+	uint16_t word, hash;
+
+	sum ^= sum >> 32;
+	sum ^= sum >> 16;
+	word = (uint16_t)(__builtin_bswap16((uint16_t)sum) ^ aport ^ bport);
+	hash = first_four[word >> 12] ^ turned(first_four[word >> 8 & 15], 4) ^
+	       turned(first_four[word >> 4 & 15], 8) ^ turned(first_four[word & 15], 12);
+	return (uint32_t)hash << 16 | hash;
 }
 
 /* What stands at the start of an IP packet that may be cut off (as in an ICMP error). */

@@ -671,6 +671,49 @@ static void both_directions_hash_alike(void **state)
 		assert_in_range(seen[i], 850, 1150);
 }
 
+/* Toeplitz's hash, bit by bit, as the definition of receive side scaling has it. */
+static uint32_t toeplitz(const uint8_t *input, unsigned len)
+{
+	uint32_t hash = 0;
+
+	for (unsigned i = 0; i < len * 8; i++) {
+		uint32_t window = 0;
+
+		if (!(input[i / 8] >> (7 - i % 8) & 1))
+			continue;
+		for (unsigned k = i; k < i + 32; k++)
+			window = window << 1 | (NET_FLOW_KEY >> (15 - k % 16) & 1);
+		hash ^= window;
+	}
+	return hash;
+}
+
+static void hash_is_that_of_receive_side_scaling(void **state)
+{
+	uint64_t seed = 4711;
+
+	for (int round = 0; round < 2000; round++) {
+		uint8_t input[36];
+		struct ip_addr a, b;
+		uint16_t aport, bport;
+
+		for (unsigned i = 0; i < sizeof(input); i++) {
+			seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+			input[i] = (uint8_t)(seed >> 56);
+		}
+		a = ip_addr_load(input);
+		b = ip_addr_load(input + 16);
+		aport = get_be16(input + 32);
+		bport = get_be16(input + 34);
+		assert_int_equal(
+			net_flow_hash_tuple(&a, aport, &b, bport), toeplitz(input, sizeof(input)));
+		a = ip_addr_from_v4(get_be32(input + 24));
+		b = ip_addr_from_v4(get_be32(input + 28));
+		assert_int_equal(
+			net_flow_hash_tuple(&a, aport, &b, bport), toeplitz(input + 24, 12));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -695,6 +738,7 @@ int main(void)
 		cmocka_unit_test(narrow_path_lowers_the_mss),
 		cmocka_unit_test(lying_path_mtu_is_bounded),
 		cmocka_unit_test(both_directions_hash_alike),
+		cmocka_unit_test(hash_is_that_of_receive_side_scaling),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

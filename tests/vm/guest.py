@@ -252,6 +252,8 @@ class GuestNode:
             until("an answer of the node", lambda: self.call("PING") == b"PONG", timeout)
         except Failed as why:
             raise Failed(f"{why}\n{self.guest.tail()}") from None
+        for line in re.findall(r"nic: .*", self.log):
+            print(line.strip())
         return self
 
     @property

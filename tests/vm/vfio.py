@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""PCI NICs bound to vfio-pci behind an IOMMU, which lets them reach the node's buffers only."""
+"""PCI NICs bound to vfio-pci behind an IOMMU, which lets them reach the node's buffers only; more
+poll cores than the NICs have queues.
+"""
 import sys
 
 import guest
@@ -18,10 +20,11 @@ def test(lab):
     machine = guest.Guest(
         lab,
         nics,
+        cpus=3,
         kernel_args="intel_iommu=on",
         more=["-device", "intel-iommu,intremap=on,caching-mode=on"],
     ).start()
-    node = machine.node(nics, "--poll-cores 0-1 --pmem-file /pool --pmem-size 64mb")
+    node = machine.node(nics, "--poll-cores 0-2 --pmem-file /pool --pmem-size 64mb")
     machine.run("echo 192 >/proc/sys/vm/nr_hugepages")
     for nic in nics:
         machine.bind(nic, "vfio-pci")
