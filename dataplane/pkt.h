@@ -29,6 +29,8 @@ enum pkt_flag {
 	PKT_TX_L4_CSUM = 1u << 4,      /* the device shall finish the TCP checksum: the field holds
 	                                  the pseudo header's sum; l2_len and l3_len are set */
 	PKT_TX_IPV6 = 1u << 5,         /* it is an IPv6 packet: what the device has to know */
+	PKT_RX_CE = 1u << 6,           /* a router says that it is congested (RFC 3168) */
+	PKT_TX_ECT = 1u << 7,          /* routers may mark it so: ECT(0) */
 };
 
 /* What TCP notes about a received segment; the values are in host order. */

@@ -86,6 +86,9 @@
 	X(SACK_RENEGED, "tcp_sack_reneged", "times a peer took SACKed data back")                  \
 	X(DSACK_IN, "tcp_dsack_in", "duplicate SACKs received (RFC 2883)")                         \
 	X(DUP_ACKS, "tcp_dup_acks", "duplicate acknowledgements received")                         \
+	X(ECN_CONNS, "tcp_ecn_conns", "connections with ECN (RFC 3168)")                           \
+	X(ECN_CE_IN, "tcp_ecn_ce_in", "segments received with congestion experienced")             \
+	X(ECN_REDUCTIONS, "tcp_ecn_reductions", "times a peer's ECN echo shrank the window")       \
 	X(OOO, "tcp_ooo", "segments kept out of order")                                            \
 	X(CHALLENGE, "tcp_challenge_acks", "challenge ACKs sent (RFC 5961)")                       \
 	X(PERSIST, "tcp_persist", "zero-window probes sent")                                       \

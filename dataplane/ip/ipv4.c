@@ -126,6 +126,8 @@ void ipv4_input(struct net *net, struct pkt *p, bool is_l2_broadcast)
 		net_drop(net, p, DROP_IP_NOT_OURS);
 		return;
 	}
+	if ((h.tos & IP_ECN_CE) == IP_ECN_CE)
+		p->flags |= PKT_RX_CE;
 	pkt_pull(p, ihl);
 	switch (m.proto) {
 	case IP_PROTO_TCP:
@@ -171,6 +173,7 @@ void ipv4_output(struct net *net, struct pkt *p, uint32_t src_v4, uint32_t dst_v
 	uint32_t next_hop;
 	struct ipv4_hdr h = {
 		.ver_ihl = 0x45,
+		.tos = p->flags & PKT_TX_ECT ? IP_ECN_ECT0 : 0,
 		.total_len = be16((uint16_t)(p->len + sizeof(h))),
 		.id = be16(net->ip_id++),
 		.frag = be16(IPV4_DF),

@@ -188,6 +188,8 @@ void ipv6_input(struct net *net, struct pkt *p, const struct ip_meta *l2)
 			net_drop(net, p, DROP_TCP_NO_CONN);
 			return;
 		}
+		if ((be32(h.ver_class_flow) >> 20 & IP_ECN_CE) == IP_ECN_CE)
+			p->flags |= PKT_RX_CE;
 		pkt_pull(p, w.off);
 		tcp_input(net, p, &m);
 	} else if (m.proto == IP_PROTO_ICMPV6) {
@@ -250,8 +252,9 @@ bool ipv6_source(const struct net *net, const struct ip_addr *dst, struct ip_add
 static void header_push(struct pkt *p, const struct ip_addr *src, const struct ip_addr *dst,
 	uint8_t proto, uint8_t hop_limit)
 {
+	const uint32_t ecn = p->flags & PKT_TX_ECT ? IP_ECN_ECT0 : 0;
 	struct ipv6_hdr h = {
-		.ver_class_flow = be32(6u << 28),
+		.ver_class_flow = be32(6u << 28 | ecn << 20),
 		.payload_len = be16((uint16_t)p->len),
 		.next = proto,
 		.hop_limit = hop_limit,

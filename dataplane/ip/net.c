@@ -49,6 +49,7 @@ void net_cfg_defaults(struct net_cfg *cfg)
 				.port_lo = 32768,
 				.port_hi = 60999,
 				.cc = TCP_CC_CUBIC,
+				.ecn = TCP_ECN_ANSWER,
 				.tlp = true,
 			},
 	};

@@ -43,6 +43,12 @@ enum tcp_cc_kind {
 	TCP_CC_NEWRENO, /* RFC 5681, 6582 */
 };
 
+enum tcp_ecn_kind {
+	TCP_ECN_OFF,
+	TCP_ECN_ANSWER, /* for peers that ask for it */
+	TCP_ECN_ASK,    /* and on connections that we open */
+};
+
 struct tcp_cfg {
 	uint64_t rto_init_us; /* RFC 6298: 1 s */
 	uint64_t rto_min_us;
@@ -67,6 +73,7 @@ struct tcp_cfg {
 	uint16_t port_lo;   /* range of source ports for tcp_connect */
 	uint16_t port_hi;
 	enum tcp_cc_kind cc;
+	enum tcp_ecn_kind ecn;
 	bool tlp; /* tail loss probes */
 };
 

@@ -27,6 +27,9 @@
 #define IP_PROTO_NONE     59u
 #define IP_PROTO_DSTOPTS  60u
 
+#define IP_ECN_ECT0 2u /* RFC 3168: the two low bits of the traffic class */
+#define IP_ECN_CE   3u
+
 #define IPV4_DF          0x4000u
 #define IPV4_MF          0x2000u
 #define IPV4_OFFSET_MASK 0x1fffu
@@ -84,6 +87,8 @@
 #define TCP_PSH 0x08u
 #define TCP_ACK 0x10u
 #define TCP_URG 0x20u
+#define TCP_ECE 0x40u
+#define TCP_CWR 0x80u
 
 struct eth_hdr {
 	uint8_t dst[6];

@@ -211,13 +211,17 @@ static void congestion_update(struct tcp_conn *c, struct tcp_ack_ctx *ctx)
 	tlp_ack(c, ctx);
 	if (c->ca_state == TCP_CA_RECOVERY) {
 		prr_update(c, ctx);
-	} else if (ctx->acked && !was_recovering) {
+	} else if (ctx->acked && !was_recovering && !ctx->is_ece) {
 		/* (What ends a recovery was paid for by PRR: RFC 6582, 3.2 step 3.) */
 		const bool is_ramp = c->cwnd < c->ssthresh && ctx->prior_pipe >= c->cwnd / 2;
 
 		if (c->is_cwnd_limited || is_ramp)
 			tcp_cc_acked(c, ctx->acked);
 	}
+	if (c->is_reduced && seq_gt(c->snd_una, c->cwr_end))
+		c->is_reduced = false;
+	if (ctx->is_ece)
+		tcp_ecn_echo(c);
 	/* RFC 6298, 5.3: only progress restarts the timeout. */
 	if (ctx->acked || ctx->lost || reo_us || c->rtx_mode != TCP_RTX_RTO)
 		tcp_rtx_rearm(c, reo_us);
@@ -292,6 +296,7 @@ bool tcp_ack_input(
 		return true;
 	}
 	ctx.acked = ack - c->snd_una;
+	ctx.is_ece = c->has_ecn && (p->tcp.flags & TCP_ECE);
 	ctx.is_dup = !ctx.acked && !payload && !is_update && !(p->tcp.flags & (TCP_SYN | TCP_FIN));
 	if (ctx.is_dup)
 		net_count(conn_net(c), NET_CTR_DUP_ACKS);

@@ -126,4 +126,5 @@ void tcp_cc_lost(struct tcp_conn *c)
 		next = (flight < c->cwnd ? flight : c->cwnd) / 2;
 	}
 	c->ssthresh = next > 2u * c->mss ? next : 2u * c->mss;
+	tcp_ecn_reduced(c);
 }

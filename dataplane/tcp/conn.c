@@ -100,6 +100,8 @@ void tcp_conn_establish(struct tcp_conn *c)
 	timer_cancel(&conn_net(c)->wheel, &c->rtx_timer);
 	c->rtx_mode = TCP_RTX_OFF;
 	c->recover = c->snd_una;
+	if (c->has_ecn)
+		net_count(conn_net(c), NET_CTR_ECN_CONNS);
 	tcp_cc_init(c);
 	/* RFC 5681, 3.1: a SYN sent more than once starts with one segment. */
 	if (c->nr_rtx > 1)

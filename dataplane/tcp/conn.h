@@ -129,6 +129,7 @@ struct tcp_conn {
 	uint8_t rcv_wscale;
 	bool has_ts;
 	bool has_sack;
+	bool has_ecn;
 	bool is_closing; /* tcp_conn_close() was called */
 	bool is_cookie;  /* made from a SYN cookie */
 	uint16_t mss;
@@ -170,6 +171,7 @@ struct tcp_conn {
 	bool is_resumed; /* tcp_conn_resume() was called within data() */
 	bool is_ack_due;
 	bool is_ack_delayed;
+	bool is_ece_due;    /* CE came, CWR did not yet */
 	uint8_t quick_acks; /* segments yet to be acknowledged one by one */
 	/* tx */
 	struct obuf ob;
@@ -184,6 +186,7 @@ struct tcp_conn {
 	bool is_fin_wanted;
 	bool is_fin_sent;
 	bool is_cwnd_limited;
+	bool is_cwr_due;      /* with the next new data */
 	bool is_override_due; /* send less than silly window avoidance would */
 	struct tcp_seg_list segs;
 	struct tcp_seg_list by_time;
@@ -198,6 +201,8 @@ struct tcp_conn {
 	uint32_t cwnd;
 	uint32_t ssthresh;
 	uint32_t recover;
+	uint32_t cwr_end; /* snd_nxt when the window was last reduced */
+	bool is_reduced;  /* and not all of that is acknowledged yet */
 	uint32_t prr_delivered;
 	uint32_t prr_out;
 	uint32_t prr_flight; /* RecoverFS */
@@ -308,6 +313,7 @@ struct tcp_ack_ctx {
 	bool has_dsack;
 	bool has_rtx_acked;
 	bool is_dup; /* duplicate in the sense of RFC 5681, 2 */
+	bool is_ece; /* the peer echoes congestion */
 	uint32_t tsecr;
 	bool has_tsecr;
 };
@@ -425,6 +431,20 @@ void tcp_cc_acked(struct tcp_conn *c, uint32_t acked);
 /* Sets ssthresh after a loss; the caller sets cwnd. */
 void tcp_cc_lost(struct tcp_conn *c);
 
+/* ecn.c: explicit congestion notification (RFC 3168) */
+/* The flags that an ECN question or answer of ours adds to a SYN. */
+uint8_t tcp_ecn_syn_flags(const struct tcp_conn *c);
+/* What the peer's SYN or SYN-ACK says to it. */
+void tcp_ecn_take_syn(struct tcp_conn *c, uint8_t flags);
+/* Does a SYN ask for it, and do we agree? */
+bool tcp_ecn_is_agreed(const struct net *net, uint8_t syn_flags);
+/* An acceptable segment of the peer's data. */
+void tcp_ecn_data(struct tcp_conn *c, const struct pkt *p);
+/* The window was reduced, for whatever reason. */
+void tcp_ecn_reduced(struct tcp_conn *c);
+/* An acceptable ACK had ECE, and snd_una was moved: reacts once per round trip. */
+void tcp_ecn_echo(struct tcp_conn *c);
+
 /* output.c */
 /* Sends header, options and p's data. Takes p. */
 void tcp_emit(
@@ -476,10 +496,11 @@ struct tcp_cookie {
 	bool has_wscale;
 	bool has_sack;
 	bool has_ts;
+	bool has_ecn;
 };
 /* The ISN, and in *tsval the timestamp, that carry what the SYN offered. */
 uint32_t tcp_cookie_make(const struct tcp_stack *ts, const struct tcp_key *key, uint32_t peer_isn,
-	const struct tcp_opts *opts, uint32_t *tsval);
+	const struct tcp_opts *opts, bool has_ecn, uint32_t *tsval);
 /* Does the ACK bring a cookie of ours back? */
 bool tcp_cookie_check(const struct tcp_stack *ts, const struct tcp_key *key, const struct pkt *p,
 	const struct tcp_opts *opts, struct tcp_cookie *out);

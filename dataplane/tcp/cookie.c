@@ -8,10 +8,10 @@
  *	TSval:  the timestamp rounded down to 64, plus
  *	        bits 3..0    the peer's window scale, 15: none
  *	        bit  4       the peer permits SACK
- *	        bit  5       zero
+ *	        bit  5       ECN was asked for and agreed to
  *
  * A cookie is taken when its hash is right and its time is the present unit or the one before.
- * Only with timestamps are window scale and SACK remembered. A peer that echoes a wrong TSval
+ * Only with timestamps are window scale, SACK and ECN remembered. A peer that echoes a wrong TSval
  * harms only its own connection.
  */
 #include "dataplane/tcp/conn.h"
@@ -19,6 +19,7 @@
 #define COOKIE_UNIT_US  64000000ull
 #define TS_OPTION_MASK  0x3fu
 #define TS_SACK         0x10u
+#define TS_ECN          0x20u
 #define TS_WSCALE_MASK  0x0fu
 #define TS_WSCALE_NONE  0x0fu
 #define COOKIE_MAC_MASK 0xffffffu
@@ -39,7 +40,7 @@ static uint32_t cookie_mac(const struct tcp_stack *ts, const struct tcp_key *key
 }
 
 uint32_t tcp_cookie_make(const struct tcp_stack *ts, const struct tcp_key *key, uint32_t peer_isn,
-	const struct tcp_opts *opts, uint32_t *tsval)
+	const struct tcp_opts *opts, bool has_ecn, uint32_t *tsval)
 {
 	const uint64_t unit = ts->net->now_us / COOKIE_UNIT_US;
 	const uint16_t mss = opts->has_mss ? opts->mss : TCP_DEFAULT_MSS;
@@ -49,7 +50,7 @@ uint32_t tcp_cookie_make(const struct tcp_stack *ts, const struct tcp_key *key, 
 	while (index < 7 && mss_table[index + 1] <= mss)
 		index++;
 	*tsval = (now & ~TS_OPTION_MASK) | (opts->has_sack_ok ? TS_SACK : 0) |
-		 (opts->has_wscale ? opts->wscale : TS_WSCALE_NONE);
+		 (has_ecn ? TS_ECN : 0) | (opts->has_wscale ? opts->wscale : TS_WSCALE_NONE);
 	/* Never ahead of the clock: what the connection sends later must not look older. */
 	if (seq_gt(*tsval, now))
 		*tsval -= TS_OPTION_MASK + 1;
@@ -72,6 +73,7 @@ bool tcp_cookie_check(const struct tcp_stack *ts, const struct tcp_key *key, con
 	*out = (struct tcp_cookie){.mss = mss_table[index], .has_ts = opts->has_ts};
 	if (opts->has_ts) {
 		out->has_sack = opts->tsecr & TS_SACK;
+		out->has_ecn = opts->tsecr & TS_ECN;
 		out->wscale = opts->tsecr & TS_WSCALE_MASK;
 		out->has_wscale = out->wscale != TS_WSCALE_NONE;
 	}

@@ -67,6 +67,7 @@ static void syn_sent_input(struct tcp_conn *c, struct pkt *p, const struct tcp_o
 	c->rcv_nxt = c->rcv_wup = p->tcp.seq + 1;
 	c->rcv_adv = c->rcv_nxt + TCP_DEFAULT_MSS;
 	tcp_conn_take_opts(c, opts);
+	tcp_ecn_take_syn(c, flags);
 	c->snd_wnd = c->max_snd_wnd = p->tcp.wnd; /* never scaled in a SYN */
 	c->snd_wl1 = p->tcp.seq;
 	c->snd_wl2 = p->tcp.ack;
@@ -118,6 +119,8 @@ static void unacceptable(struct tcp_conn *c, struct pkt *p, uint32_t payload, en
 	const uint8_t flags = p->tcp.flags;
 
 	if (!(flags & TCP_RST)) {
+		if ((flags & TCP_SYN) && c->state == TCP_ST_SYN_RCVD)
+			c->has_ecn = c->has_ecn && tcp_ecn_is_agreed(conn_net(c), flags);
 		if (payload)
 			c->quick_acks = TCP_QUICK_ACKS;
 		if (payload && c->has_sack && seq_lt(p->tcp.seq, c->rcv_nxt) &&
@@ -296,6 +299,8 @@ void tcp_conn_input(struct tcp_conn *c, struct pkt *p, const struct tcp_opts *op
 		drop(c, p, DROP_TCP_STATE);
 		return;
 	}
+	if (c->has_ecn && payload)
+		tcp_ecn_data(c, p);
 	tcp_rcv_segment(c, p);
 }
 

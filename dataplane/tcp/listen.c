@@ -93,6 +93,7 @@ static void cookie_send(struct tcp_stack *ts, struct tcp_listener *lst, const st
 		.wnd = (uint16_t)(buf < TCP_MAX_WND ? buf : TCP_MAX_WND),
 		.flags = TCP_SYN | TCP_ACK,
 	};
+	const bool has_ecn = opts->has_ts && tcp_ecn_is_agreed(net, p->tcp.flags);
 	struct pkt *answer = pkt_alloc(net->pool);
 
 	if (!answer) {
@@ -101,7 +102,9 @@ static void cookie_send(struct tcp_stack *ts, struct tcp_listener *lst, const st
 	}
 	out.opts.has_mss = true;
 	out.opts.mss = tcp_mss_of(net->cfg.mtu, &key->raddr);
-	out.seq = tcp_cookie_make(ts, key, p->tcp.seq, opts, &out.opts.tsval);
+	out.seq = tcp_cookie_make(ts, key, p->tcp.seq, opts, has_ecn, &out.opts.tsval);
+	if (has_ecn)
+		out.flags |= TCP_ECE;
 	/* Without timestamps the cookie cannot remember the other options: they are not used. */
 	if (opts->has_ts) {
 		out.opts.has_ts = true;
@@ -140,6 +143,7 @@ static void syn_input(struct tcp_stack *ts, struct tcp_listener *lst, struct pkt
 	c->snd_una = c->iss;
 	c->snd_nxt = c->iss + 1;
 	tcp_conn_take_opts(c, opts);
+	tcp_ecn_take_syn(c, p->tcp.flags);
 	c->snd_wnd = c->max_snd_wnd = p->tcp.wnd;
 	pkt_free(net->pool, p);
 	tcp_send_syn(c);
@@ -173,6 +177,7 @@ static void cookie_input(struct tcp_stack *ts, struct tcp_listener *lst, struct 
 	syn_opts.has_ts = cookie.has_ts;
 	syn_opts.tsval = opts->tsval;
 	tcp_conn_take_opts(c, &syn_opts);
+	c->has_ecn = cookie.has_ecn && net->cfg.tcp.ecn != TCP_ECN_OFF;
 	c->is_cookie = true;
 	c->iss = p->tcp.ack - 1;
 	c->snd_una = c->iss;

@@ -86,7 +86,7 @@ static void conn_emit(struct tcp_conn *c, struct pkt *p, uint32_t seq, uint8_t f
 		.seq = seq,
 		.ack = c->rcv_nxt,
 		.wnd = tcp_rcv_window(c),
-		.flags = flags | TCP_ACK,
+		.flags = flags | TCP_ACK | (c->is_ece_due ? TCP_ECE : 0),
 		.opts.has_ts = c->has_ts,
 		.opts.tsval = conn_ts_at(c, conn_now(c)),
 		.opts.tsecr = c->ts_recent,
@@ -105,8 +105,18 @@ static void conn_emit(struct tcp_conn *c, struct pkt *p, uint32_t seq, uint8_t f
 	tcp_emit(c->ts, p, &c->node.key, &out);
 }
 
+/* New data is ECN-capable, what is sent again is not (RFC 3168, 6.1.5). Returns its flags. */
+static uint8_t ecn_mark(struct tcp_conn *c, struct pkt *p)
+{
+	const uint8_t flags = c->is_cwr_due ? TCP_CWR : 0;
+
+	p->flags |= PKT_TX_ECT;
+	c->is_cwr_due = false;
+	return flags;
+}
+
 /* Copies [seq, seq + len) from the output buffer into a packet and sends it. False: no packet. */
-static bool data_send(struct tcp_conn *c, uint32_t seq, uint32_t len, bool has_fin)
+static bool data_send(struct tcp_conn *c, uint32_t seq, uint32_t len, bool has_fin, bool is_new)
 {
 	const uint64_t off = seq - c->snd_una;
 	struct pkt *p = out_alloc(conn_net(c));
@@ -118,6 +128,8 @@ static bool data_send(struct tcp_conn *c, uint32_t seq, uint32_t len, bool has_f
 		obuf_copy_at(&c->ob, off, pkt_put(p, len), len);
 		if (off + len == obuf_sendable(&c->ob))
 			flags |= TCP_PSH;
+		if (is_new && c->has_ecn)
+			flags |= ecn_mark(c, p);
 	}
 	if (c->ca_state == TCP_CA_RECOVERY)
 		c->prr_out += len;
@@ -135,7 +147,7 @@ static bool seg_resend(struct tcp_conn *c, struct tcp_seg *s)
 			return false;
 		len = c->mss;
 	}
-	if (!data_send(c, s->seq, len, s->has_fin))
+	if (!data_send(c, s->seq, len, s->has_fin, false))
 		return false;
 	tcp_seg_sent_again(c, s);
 	c->nr_retrans++;
@@ -155,7 +167,7 @@ static bool seg_send_new(struct tcp_conn *c, uint32_t len, bool has_fin)
 	if (c->snd_una == c->snd_nxt)
 		c->unacked_since_us = conn_now(c);
 	c->snd_nxt = s->end;
-	if (!data_send(c, seq, len, has_fin)) {
+	if (!data_send(c, seq, len, has_fin, true)) {
 		c->snd_nxt = seq;
 		TAILQ_REMOVE(&c->segs, s, by_seq);
 		TAILQ_REMOVE(&c->by_time, s, by_time);
@@ -373,7 +385,7 @@ void tcp_send_syn(struct tcp_conn *c)
 		.seq = c->iss,
 		.ack = is_answer ? c->rcv_nxt : 0,
 		.wnd = (uint16_t)wnd,
-		.flags = is_answer ? TCP_SYN | TCP_ACK : TCP_SYN,
+		.flags = (is_answer ? TCP_SYN | TCP_ACK : TCP_SYN) | tcp_ecn_syn_flags(c),
 		.opts.has_mss = true,
 		.opts.mss = tcp_mss_of(net->cfg.mtu, &c->node.key.raddr),
 		.opts.has_sack_ok = !is_answer || c->has_sack,

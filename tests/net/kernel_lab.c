@@ -196,6 +196,18 @@ static void frame_deliver(struct klab *lab, enum klab_dir dir, const uint8_t *by
 	net_input(&lab->net, p);
 }
 
+/* What a congested router does to a packet that allows it (RFC 3168, 5). */
+static void ce_mark(struct klab *lab, uint8_t *ip)
+{
+	uint16_t csum;
+
+	ip[1] |= IP_ECN_CE;
+	memset(ip + 10, 0, 2);
+	csum = csum_of(ip, 20);
+	memcpy(ip + 10, &csum, 2);
+	lab->nr_marked++;
+}
+
 static void frame_queue(struct klab *lab, enum klab_dir dir, const uint8_t *bytes, uint32_t len)
 {
 	const struct klab_faults *f = &lab->faults[dir];
@@ -210,6 +222,9 @@ static void frame_queue(struct klab *lab, enum klab_dir dir, const uint8_t *byte
 	n->dir = dir;
 	n->len = len;
 	memcpy(n->bytes, bytes, len);
+	if (chance(lab, f->ce) && len > 34 && get_be16(bytes + 12) == ETH_TYPE_IPV4 &&
+		(bytes[15] & IP_ECN_CE))
+		ce_mark(lab, n->bytes + 14);
 	if (chance(lab, f->corrupt) && len > 34 && get_be16(bytes + 12) == ETH_TYPE_IPV4) {
 		const uint64_t bit = rng_next(lab) % ((len - 14) * 8);
 
@@ -265,7 +280,7 @@ static void wire_take(struct klab *lab, enum klab_dir dir, const uint8_t *bytes,
 		too_big(lab, dir, bytes, f->mtu);
 		return;
 	}
-	if (!lab->head && !f->delay_us && !f->reorder && !f->corrupt && !f->dup &&
+	if (!lab->head && !f->delay_us && !f->reorder && !f->corrupt && !f->dup && !f->ce &&
 		dir == KLAB_TO_KERNEL) {
 		frame_deliver(lab, dir, bytes, len);
 		return;

@@ -33,6 +33,7 @@ struct klab_faults {
 	uint32_t dup;
 	uint32_t reorder; /* comes later than it should, by up to reorder_us */
 	uint32_t corrupt; /* one bit of an IP packet */
+	uint32_t ce;      /* marked as having met congestion, where it is ECN-capable */
 	uint32_t reorder_us;
 	uint32_t delay_us;
 	uint32_t mtu; /* larger IP packets are lost, and answered by ICMP; 0: none are */
@@ -67,6 +68,7 @@ struct klab {
 	uint64_t nr_lost;
 	uint64_t nr_corrupt;
 	uint64_t nr_too_big;
+	uint64_t nr_marked;
 	/* calls; lock guards what follows */
 	pthread_mutex_t lock;
 	pthread_cond_t done;

@@ -77,6 +77,10 @@ bool script_set(const struct script_line *line, struct net_cfg *cfg, struct scri
 		cfg->tcp.cc = strcmp(word, "newreno") == 0 ? TCP_CC_NEWRENO : TCP_CC_CUBIC;
 		return strcmp(word, "newreno") == 0 || strcmp(word, "cubic") == 0;
 	}
+	if (strcmp(name, "ecn") == 0) {
+		cfg->tcp.ecn = strcmp(word, "off") == 0 ? TCP_ECN_OFF : TCP_ECN_ASK;
+		return strcmp(word, "off") == 0 || strcmp(word, "ask") == 0;
+	}
 	if (tcp_set(name, word, cfg))
 		return true;
 	if (!script_number(word, &n))

@@ -192,6 +192,39 @@ static void a_smaller_path_mtu_is_found(void **state)
 	assert_true(klab_ctr(&lab, NET_CTR_PMTU_REDUCED) > 0);
 }
 
+/* The kernel asks for ECN, and the path is congested, but nothing is lost. */
+static void a_kernel_with_ecn_is_heard_and_told(void **state)
+{
+	struct klab lab;
+
+	klab_init(&lab, 50);
+	assert_true(klab_sysctl("tcp_ecn", "1"));
+	klab_up(&lab, 1500, -1);
+	echo_run(&lab, 16 * MB, (struct klab_faults){.ce = 100});
+	assert_true(lab.nr_marked > 20);
+	assert_int_equal(klab_ctr(&lab, NET_CTR_ECN_CONNS), 1);
+	assert_true(klab_ctr(&lab, NET_CTR_ECN_CE_IN) > 0);
+	assert_true(klab_ctr(&lab, NET_CTR_ECN_REDUCTIONS) > 0);
+	assert_int_equal(klab_ctr(&lab, NET_CTR_RETRANS), 0);
+}
+
+/* The stack asks; what the kernel was marked it echoes until it sees CWR, so that the number of
+   reductions tells whether CWR arrives: without it every ACK would have ECE. */
+static void ecn_that_the_stack_asked_for(void **state)
+{
+	struct klab lab;
+	uint64_t nr_marked;
+
+	klab_init(&lab, 51);
+	lab.cfg.tcp.ecn = TCP_ECN_ASK;
+	klab_up(&lab, 1500, -1);
+	streams_run(&lab, 16 * MB, (struct klab_faults){.ce = 20});
+	nr_marked = lab.nr_marked;
+	assert_int_equal(klab_ctr(&lab, NET_CTR_ECN_CONNS), 1);
+	assert_in_range(klab_ctr(&lab, NET_CTR_ECN_REDUCTIONS), 1, nr_marked);
+	assert_int_equal(klab_ctr(&lab, NET_CTR_RETRANS), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +240,8 @@ int main(void)
 		cmocka_unit_test(the_peers_smaller_mss_is_kept_to),
 		cmocka_unit_test(the_kernel_keeps_to_our_smaller_mss),
 		cmocka_unit_test(a_smaller_path_mtu_is_found),
+		cmocka_unit_test(a_kernel_with_ecn_is_heard_and_told),
+		cmocka_unit_test(ecn_that_the_stack_asked_for),
 	};
 	const char *why = klab_namespace();
 
