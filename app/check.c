@@ -87,11 +87,16 @@ static void check_cores(struct server *srv)
 		n ? ", pinned" : ", not pinned (poll-cores pins them)");
 }
 
+static bool use_huge(const struct server *srv)
+{
+	return srv->cfg->huge_pages == HUGE_YES ||
+	       (srv->cfg->huge_pages == HUGE_AUTO && srv->cfg->nr_nics &&
+		       nic_huge_free() >= EAL_BYTES);
+}
+
 static void check_memory(struct server *srv)
 {
 	uint64_t huge = nic_huge_free();
-	bool use = srv->cfg->huge_pages == HUGE_YES ||
-		   (srv->cfg->huge_pages == HUGE_AUTO && srv->cfg->nr_nics && huge >= EAL_BYTES);
 
 	if (srv->cfg->huge_pages == HUGE_YES && huge < EAL_BYTES)
 		problem("hugepages",
@@ -99,7 +104,7 @@ static void check_memory(struct server *srv)
 			(unsigned long long)(huge >> 20));
 	else
 		line("hugepages", "%llu MB free; %s", (unsigned long long)(huge >> 20),
-			use ? "used" : "not used: ordinary memory instead");
+			use_huge(srv) ? "used" : "not used: ordinary memory instead");
 }
 
 static void check_nic(struct server *srv, unsigned i)
@@ -113,10 +118,12 @@ static void check_nic(struct server *srv, unsigned i)
 	else if (nic_address_parse(srv->cfg->nic_address[i], addrs) < 0)
 		problem("nic", "nic-address %s is not a list of addresses with prefix lengths",
 			srv->cfg->nic_address[i]);
-	if (nic_probe(dev, text, sizeof(text)))
-		line("nic", "%s: %s", dev, text);
-	else
+	if (!nic_probe(dev, text, sizeof(text)))
 		problem("nic", "%s: %s", dev, text);
+	else if (!use_huge(srv) && nic_needs_huge(dev))
+		problem("nic", "%s: " NIC_NEEDS_HUGE, dev);
+	else
+		line("nic", "%s: %s", dev, text);
 }
 
 static void check_iommu(void)

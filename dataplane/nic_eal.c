@@ -146,6 +146,11 @@ int nic_eal_init(const struct nic_eal_cfg *cfg, bool *huge_used, char *err, size
 			(unsigned long long)(nic_huge_free() >> 20));
 		return -ENOMEM;
 	}
+	for (unsigned i = 0; i < cfg->nr_devices && !huge; i++)
+		if (nic_needs_huge(cfg->devices[i])) {
+			snprintf(err, err_len, "nic %s: " NIC_NEEDS_HUGE, cfg->devices[i]);
+			return -ENOMEM;
+		}
 	args_build(&args, cfg, huge);
 	sched_getaffinity(0, sizeof(set), &set);
 	atexit(dir_remove); /* runs after the one that rte_eal_init() registers for its socket */

@@ -82,16 +82,23 @@ static bool vfio_probe(const char *dir, char *text, size_t size)
 	return say(true, text, size, "PCI device, bound to vfio-pci, IOMMU group %s", group);
 }
 
+/* The device's full address, and its directory. */
+static void pci_find(const char *device, char addr[64], char dir[128])
+{
+	size_t n = strcspn(device, ",");
+
+	snprintf(addr, 64, "%s%.*s",
+		memchr(device, ':', n) == memrchr(device, ':', n) ? "0000:" : "", (int)n, device);
+	snprintf(dir, 128, "/sys/bus/pci/devices/%s", addr);
+}
+
 static bool pci_probe(const char *device, char *text, size_t size)
 {
 	static const char *const own[] = {
 		"mlx4_core", "mlx5_core", "mana", "uio_pci_generic", "igb_uio", "uio_hv_generic"};
-	char addr[64], dir[128], driver[64];
-	size_t n = strcspn(device, ",");
+	char addr[64], dir[128], driver[64], group[32];
 
-	snprintf(addr, sizeof(addr), "%s%.*s",
-		memchr(device, ':', n) == memrchr(device, ':', n) ? "0000:" : "", (int)n, device);
-	snprintf(dir, sizeof(dir), "/sys/bus/pci/devices/%s", addr);
+	pci_find(device, addr, dir);
 	if (access(dir, F_OK))
 		return say(
 			false, text, size, "there is no PCI device %s (lspci -D lists them)", addr);
@@ -101,10 +108,34 @@ static bool pci_probe(const char *device, char *text, size_t size)
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
 		if (strcmp(driver, own[i]) == 0)
 			return say(true, text, size, "PCI device, bound to %s", driver);
+	pci_link(dir, "iommu_group", group, sizeof(group));
 	return say(false, text, size,
-		"it is bound to %s and DPDK needs vfio-pci: modprobe vfio-pci; "
-		"dpdk-devbind.py --bind=vfio-pci %s",
-		driver[0] ? driver : "no driver", addr);
+		"it is bound to %s and DPDK needs vfio-pci: %smodprobe vfio-pci; "
+		"dpdk-devbind.py --bind=vfio-pci %s%s",
+		driver[0] ? driver : "no driver",
+		group[0] ? "" : "boot with intel_iommu=on or amd_iommu=on; ", addr,
+		group[0] ? "" : "; or, without an IOMMU, the same with uio_pci_generic");
+}
+
+bool nic_needs_huge(const char *device)
+{
+	char addr[64], dir[128], driver[64], path[160], name[32] = "";
+	FILE *f;
+
+	if (!nic_is_pci(device))
+		return false;
+	pci_find(device, addr, dir);
+	pci_link(dir, "driver", driver, sizeof(driver));
+	if (strcmp(driver, "uio_pci_generic") == 0 || strcmp(driver, "igb_uio") == 0)
+		return true;
+	snprintf(path, sizeof(path), "%s/iommu_group/name", dir);
+	f = fopen(path, "r");
+	if (f) {
+		if (!fgets(name, sizeof(name), f))
+			name[0] = 0;
+		fclose(f);
+	}
+	return starts(name, "vfio-noiommu"); /* the group that vfio makes up */
 }
 
 /* Effective capabilities of this thread; all of them where they cannot be asked for. */

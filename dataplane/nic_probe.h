@@ -17,6 +17,15 @@ bool nic_is_pci(const char *device);
  * remedy. Any thread; changes nothing. */
 bool nic_probe(const char *device, char *text, size_t size);
 
+/* Does the device work with physical addresses, for want of an IOMMU? Then ordinary memory, whose
+ * addresses may change, does not do: DPDK takes such a device only with huge pages. */
+bool nic_needs_huge(const char *device);
+
+/* What to say of a device for which nic_needs_huge() when there are none. */
+#define NIC_NEEDS_HUGE                                                                             \
+	"without an IOMMU it needs huge pages (sysctl -w vm.nr_hugepages=256, and huge-pages "     \
+	"auto or yes); behind one (intel_iommu=on or amd_iommu=on), vfio-pci needs none"
+
 /* Why a device that nic_probe() finds in order may still refuse to be set up: a hint for the user,
  * "" when there is none. */
 const char *nic_busy_hint(const char *device);

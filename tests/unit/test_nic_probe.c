@@ -51,6 +51,12 @@ static void tap_that_cannot_be_made_is_refused(void **state)
 		    strstr(text, "/dev/net/tun"));
 }
 
+static void only_pci_devices_need_huge_pages(void **state)
+{
+	assert_false(nic_needs_huge("net_tap0,iface=a"));
+	assert_false(nic_needs_huge("0000:ff:1f.7"));
+}
+
 static void other_virtual_devices_pass(void **state)
 {
 	char text[512] = "";
@@ -74,6 +80,7 @@ int main(void)
 		cmocka_unit_test(addresses_are_told_from_names),
 		cmocka_unit_test(what_is_missing_is_named),
 		cmocka_unit_test(tap_that_cannot_be_made_is_refused),
+		cmocka_unit_test(only_pci_devices_need_huge_pages),
 		cmocka_unit_test(other_virtual_devices_pass),
 		cmocka_unit_test(short_buffer_is_not_overrun),
 	};

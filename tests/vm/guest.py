@@ -241,6 +241,14 @@ class GuestNode:
             check(part in text, f"--check does not say {part!r}:\n{text}")
         check(found == status, f"--check ended with {found}, not {status}:\n{text}")
 
+    def refuses(self, *wanted, options=""):
+        """It does not start with these options as well, and says what is wanted."""
+        command = f"timeout 20 millrace {self.arguments()} {options}"
+        status, text = self.guest.status(command)
+        for part in wanted:
+            check(part in text, f"{options}: the node does not say {part!r}:\n{text}")
+        check(status == 1, f"{options}: the node ended with {status}:\n{text}")
+
     def start(self, timeout=30):
         """Starts it and waits until it answers over its first NIC."""
         self.began = len(self.guest.console)

@@ -7,7 +7,7 @@ import sys
 
 import guest
 import traffic
-from lab import equal, run_test
+from lab import check, equal, run_test
 
 HUGE = "/proc/sys/vm/nr_hugepages"
 
@@ -21,19 +21,25 @@ def test(lab):
     node = machine.node(nics, "--poll-cores 0-1 --huge-pages yes --pmem-file /pool --pmem-size 64mb")
 
     node.check_says(
-        1, "hugepages    PROBLEM: 0 MB free", f"PROBLEM: {e1000e.pci}: it is bound to no driver"
+        1,
+        "hugepages    PROBLEM: 0 MB free",
+        f"PROBLEM: {e1000e.pci}: it is bound to no driver",
+        "or, without an IOMMU, the same with uio_pci_generic",
     )
-    machine.run(f"echo 192 >{HUGE}")
+    node.refuses(f"nic {e1000e.pci}: it is bound to no driver", options="--huge-pages no")
     for nic in nics:
         machine.bind(nic, "uio_pci_generic")
+    node.refuses(f"nic {e1000e.pci}: without an IOMMU it needs huge", options="--huge-pages no")
+    machine.run(f"echo 192 >{HUGE}")
     bound = [f"{nic.pci}: PCI device, bound to uio_pci_generic" for nic in nics]
     node.check_says(0, "hugepages    384 MB free; used", "iommu        not active", *bound)
 
     node.start()
     for nic in nics:
-        handed = traffic.drive(node, nic)
+        share = traffic.drive(node, nic)
+        # The last words of connections over the other NICs may be among them.
         if nic is virtio:
-            equal(handed, 0, f"{nic}: frames that came to another core than their flow's")
+            check(share < 0.02, f"{nic}: {share:.1%} of the frames came to another core")
         traffic.link_loss(machine, node, nic)
     equal(node.stop(), 0, "exit status")
 

@@ -105,7 +105,8 @@ def link_loss(guest, node, nic, seconds=0.7):
 
 
 def drive(node, nic):
-    """Values and redis-benchmark. How many frames came to another core than their flow's."""
+    """Values and redis-benchmark. The share of frames that came to another core than
+    their flow's."""
     before = node.cores()
     began = time.monotonic()
     sizes(node, nic)
@@ -116,4 +117,4 @@ def drive(node, nic):
         for what in ("rx_pkts", "tx_pkts", "commands"):
             check(core[what] > 0, f"{nic}: core {number} has no {what}: {gained}")
     print(f"{nic}: driven for {time.monotonic() - began:.1f} s", flush=True)
-    return sum(core["rx_handed_over"] for core in gained)
+    return sum(core["rx_handed_over"] for core in gained) / sum(core["rx_pkts"] for core in gained)
