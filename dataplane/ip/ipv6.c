@@ -289,10 +289,14 @@ void ipv6_output_link(struct net *net, struct pkt *p, const struct ip_addr *src,
 {
 	uint8_t group[NET_MAC_LEN];
 
+	header_push(p, src, dst, proto, hop_limit);
+	if (!mac && !ip_addr_is_multicast_v6(dst)) {
+		nd_output(net, p, dst);
+		return;
+	}
 	if (!mac) {
 		ipv6_group_mac(dst, group);
 		mac = group;
 	}
-	header_push(p, src, dst, proto, hop_limit);
 	eth_output(net, p, mac, ETH_TYPE_IPV6);
 }

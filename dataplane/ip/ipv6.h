@@ -31,8 +31,8 @@ void ipv6_input(struct net *net, struct pkt *p, const struct ip_meta *l2);
 void ipv6_output(struct net *net, struct pkt *p, const struct ip_addr *src,
 	const struct ip_addr *dst, uint8_t proto);
 
-/* The same on the link, without asking for the way: to this station, or, with mac NULL, to a
-   multicast address. Takes p. */
+/* The same on the link: to the station with this MAC; with mac NULL to a multicast address, or to
+   a station whose MAC is looked up. Takes p. */
 void ipv6_output_link(struct net *net, struct pkt *p, const struct ip_addr *src,
 	const struct ip_addr *dst, uint8_t proto, uint8_t hop_limit, const uint8_t *mac);
 

@@ -17,7 +17,7 @@
 
 /* --- out --- */
 
-/* Sends a message with the option for our MAC, unless opt is 0. mac NULL: to the group dst. */
+/* Sends a message with the option for our MAC, unless opt is 0. mac: see ipv6_output_link(). */
 static void message_send(struct net *net, struct nd_hdr *h, uint8_t opt, const struct ip_addr *src,
 	const struct ip_addr *dst, const uint8_t *mac)
 {
@@ -274,15 +274,7 @@ static void solicitation_input(
 		return;
 	if (slla)
 		asker_learn(net, &m->src, slla);
-	if (slla) {
-		advertise(net, &target, ND_NA_SOLICITED | ND_NA_OVERRIDE, &m->src, slla);
-	} else {
-		struct nd_entry *e = nd_cache_find(net->nd, &m->src);
-
-		/* RFC 4861, 4.3: only whom we know already may leave its MAC out. */
-		if (e && e->state != ND_INCOMPLETE)
-			advertise(net, &target, ND_NA_SOLICITED | ND_NA_OVERRIDE, &m->src, e->mac);
-	}
+	advertise(net, &target, ND_NA_SOLICITED | ND_NA_OVERRIDE, &m->src, slla);
 }
 
 /* RFC 4861, 7.2.5. */

@@ -2,7 +2,7 @@
  *
  * ARP, IPv4 and ICMP, and what TCP makes of ICMP errors.
  */
-#include "tests/net/wire.h"
+#include "tests/net/tap.h"
 
 #include "dataplane/ip/csum.h"
 #include "dataplane/ip/flow.h"
@@ -17,39 +17,6 @@
 #include <cmocka.h>
 
 #define SEC 1000000ull
-
-/* Keeps the last frames that a host sent, and lets none through unless told to. */
-struct tap {
-	uint8_t bytes[16][2048];
-	uint32_t len[16];
-	uint32_t nr;
-	const struct host *from;
-	bool pass;
-};
-
-static enum lab_verdict tap_hook(struct lab *lab, struct sniff *s, void *ctx)
-{
-	struct tap *tap = ctx;
-
-	if (s->from != tap->from)
-		return LAB_PASS;
-	if (tap->nr < 16) {
-		memcpy(tap->bytes[tap->nr], s->bytes, s->len);
-		tap->len[tap->nr] = s->len;
-	}
-	tap->nr++;
-	return tap->pass ? LAB_PASS : LAB_DROP;
-}
-
-static void tap_up(struct lab *lab, struct tap *tap, uint64_t seed)
-{
-	memset(tap, 0, sizeof(*tap));
-	lab_init(lab, seed);
-	tap->from = &lab->b;
-	lab->hook = tap_hook;
-	lab->hook_ctx = tap;
-	lab_up(lab, 8);
-}
 
 static const uint8_t mac9[6] = {2, 0, 0, 0, 0, 9};
 #define IP9 0x0a000009u
@@ -272,13 +239,10 @@ static void table_is_bounded_and_keeps_the_gateway(void **state)
 	const uint8_t gw_mac[6] = {2, 0, 0, 0, 0, 0xfe};
 	struct tcp_conn *conn;
 
-	memset(&tap, 0, sizeof(tap));
 	lab_init(&lab, 6);
 	lab.b.cfg.max_arp = 8;
 	lab.b.cfg.gateway = gw;
-	tap.from = &lab.b;
-	lab.hook = tap_hook;
-	lab.hook_ctx = &tap;
+	tap_set(&lab, &tap);
 	lab_up(&lab, 8);
 	net_neigh_learn(&lab.b.net, &gw, gw_mac, true);
 	for (uint32_t i = 10; i < 200; i++) {
@@ -468,12 +432,9 @@ static void unknown_protocols_are_reported_and_limited(void **state)
 	uint8_t frame[2048];
 	struct ip_addr ip9 = ip_addr_from_v4(IP9);
 
-	memset(&tap, 0, sizeof(tap));
 	lab_init(&lab, 14);
 	lab.b.cfg.icmp_per_s = 10;
-	tap.from = &lab.b;
-	lab.hook = tap_hook;
-	lab.hook_ctx = &tap;
+	tap_set(&lab, &tap);
 	lab_up(&lab, 8);
 	net_neigh_learn(&lab.b.net, &ip9, mac9, true);
 	for (int i = 0; i < 100; i++)

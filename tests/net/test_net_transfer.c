@@ -5,8 +5,6 @@
  */
 #include "tests/net/wire.h"
 
-#include "dataplane/ip/csum.h"
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -138,22 +136,13 @@ static void everything_at_once(void **state)
 /* Overwrites the options of SYNs, but for the MSS, with NOPs, and mends the checksum. */
 static enum lab_verdict options_strip(struct lab *lab, struct sniff *s, void *ctx)
 {
-	uint8_t *ip = s->bytes + 14, *tcp = s->bytes + 34;
-	const uint32_t len = get_be16(ip + 2) - 20u;
-	uint64_t sum;
-	uint16_t csum;
-	uint32_t src, dst;
+	uint8_t *tcp = s->bytes + s->tcp_off;
 
 	if (!s->is_tcp || !(s->flags & TCP_SYN))
 		return LAB_PASS;
 	for (uint32_t i = 24; i < (uint32_t)(tcp[12] >> 4) * 4; i++)
 		tcp[i] = 1;
-	memset(tcp + 16, 0, 2);
-	memcpy(&src, ip + 12, 4);
-	memcpy(&dst, ip + 16, 4);
-	sum = csum_pseudo_v4(src, dst, IP_PROTO_TCP, len);
-	csum = (uint16_t)~csum_fold(csum_add(sum, tcp, len));
-	memcpy(tcp + 16, &csum, 2);
+	frame_tcp_mend(s);
 	return LAB_PASS;
 }
 
@@ -237,7 +226,8 @@ static void lost_acks_of_a_recovery_cost_no_timeout(void **state)
 	assert_true(lab_run_until(&lab, b_has_all, 60000));
 	assert_true(m.since_us > 0);
 	assert_int_equal(host_ctr(&lab.a, NET_CTR_FAST_RETRANS), 1);
-	assert_int_equal(host_ctr(&lab.a, NET_CTR_TLP), 1);
+	/* With the smaller segments of IPv6 the first probe is answered while b is mute. */
+	assert_int_equal(host_ctr(&lab.a, NET_CTR_TLP), lab.is_v6 ? 2 : 1);
 	assert_int_equal(host_ctr(&lab.a, NET_CTR_RTO), 0);
 	lab_down(&lab);
 }

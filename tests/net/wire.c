@@ -71,10 +71,20 @@ static bool chance(struct lab *lab, uint32_t in_10000)
 struct sniff frame_decode(const struct host *from, uint8_t *bytes, uint32_t len)
 {
 	struct sniff s = {.from = from, .bytes = bytes, .len = len};
-	const uint8_t *ip = bytes + 14, *tcp = bytes + 34;
+	const uint8_t *ip = bytes + 14, *tcp;
+	const uint16_t type = len < 54 ? 0 : get_be16(bytes + 12);
+	uint32_t tcp_len;
 
-	if (len < 54 || get_be16(bytes + 12) != ETH_TYPE_IPV4 || ip[9] != IP_PROTO_TCP)
+	if (type == ETH_TYPE_IPV4 && ip[9] == IP_PROTO_TCP) {
+		s.tcp_off = 34;
+		tcp_len = get_be16(ip + 2) - 20u;
+	} else if (type == ETH_TYPE_IPV6 && ip[6] == IP_PROTO_TCP) {
+		s.tcp_off = 54;
+		tcp_len = get_be16(ip + 4);
+	} else {
 		return s;
+	}
+	tcp = bytes + s.tcp_off;
 	s.is_tcp = true;
 	s.seq = get_be32(tcp + 4);
 	s.ack = get_be32(tcp + 8);
@@ -84,8 +94,25 @@ struct sniff frame_decode(const struct host *from, uint8_t *bytes, uint32_t len)
 		memcpy(s.tsval, tcp + 24, 4);
 		memcpy(s.tsecr, tcp + 28, 4);
 	}
-	s.payload = get_be16(ip + 2) - 20u - (uint32_t)(tcp[12] >> 4) * 4;
+	s.payload = tcp_len - (uint32_t)(tcp[12] >> 4) * 4;
 	return s;
+}
+
+void frame_tcp_mend(const struct sniff *s)
+{
+	const uint8_t *ip = s->bytes + 14;
+	const bool is_v4 = ip[0] >> 4 == 4;
+	uint8_t *tcp = s->bytes + s->tcp_off;
+	const uint32_t len = is_v4 ? get_be16(ip + 2) - 20u : get_be16(ip + 4);
+	const struct ip_addr src =
+		is_v4 ? ip_addr_from_v4(get_be32(ip + 12)) : ip_addr_load(ip + 8);
+	const struct ip_addr dst =
+		is_v4 ? ip_addr_from_v4(get_be32(ip + 16)) : ip_addr_load(ip + 24);
+	uint16_t csum;
+
+	memset(tcp + 16, 0, 2);
+	csum = (uint16_t)~csum_fold(csum_add(csum_pseudo(&src, &dst, IP_PROTO_TCP, len), tcp, len));
+	memcpy(tcp + 16, &csum, 2);
 }
 
 static void frame_queue(struct lab *lab, struct host *to, const uint8_t *bytes, uint32_t len)
@@ -100,11 +127,12 @@ static void frame_queue(struct lab *lab, struct host *to, const uint8_t *bytes, 
 	if (lab->jitter_us)
 		f->at_us += lab_random(lab) % lab->jitter_us;
 	memcpy(f->bytes, bytes, len);
-	if (chance(lab, lab->corrupt) && get_be16(bytes + 12) == ETH_TYPE_IPV4) {
-		/* One bit of what the checksums cover. */
-		const uint32_t bit = (uint32_t)(lab_random(lab) % ((len - 14) * 8));
+	if (chance(lab, lab->corrupt) && get_be16(bytes + 12) != ETH_TYPE_ARP) {
+		/* One bit of what the checksums cover: none of IPv6's own header. */
+		const uint32_t from = get_be16(bytes + 12) == ETH_TYPE_IPV4 ? 14 : 54;
+		const uint32_t bit = (uint32_t)(lab_random(lab) % ((len - from) * 8));
 
-		f->bytes[14 + bit / 8] ^= (uint8_t)(1u << bit % 8);
+		f->bytes[from + bit / 8] ^= (uint8_t)(1u << bit % 8);
 		lab->nr_corrupt++;
 	}
 	while (*at && (*at)->at_us <= f->at_us)
@@ -155,9 +183,25 @@ static void host_init(struct lab *lab, struct host *h, uint8_t nr)
 	h->app.rx_limit = UINT64_MAX;
 }
 
+struct ip_addr lab_v6(uint8_t nr)
+{
+	const uint8_t b[16] = {0x20, 1, 0xd, 0xb8, [15] = nr};
+
+	return ip_addr_load(b);
+}
+
+void lab_use_v6(struct lab *lab)
+{
+	const struct ip_addr a = lab_v6(1), b = lab_v6(2);
+
+	lab->is_v6 = true;
+	net_cfg_add(&lab->a.cfg, &a, 64);
+	net_cfg_add(&lab->b.cfg, &b, 64);
+}
+
 void lab_init(struct lab *lab, uint64_t seed)
 {
-	const char *env = getenv("LAB_SEED");
+	const char *env = getenv("LAB_SEED"), *family = getenv("LAB_FAMILY");
 
 	memset(lab, 0, sizeof(*lab));
 	lab->seed = env ? strtoull(env, NULL, 0) : seed;
@@ -167,6 +211,8 @@ void lab_init(struct lab *lab, uint64_t seed)
 	lab->delay_us = 100;
 	host_init(lab, &lab->a, 1);
 	host_init(lab, &lab->b, 2);
+	if (family && strcmp(family, "6") == 0)
+		lab_use_v6(lab);
 }
 
 uint8_t app_pattern(uint64_t pos)
@@ -372,7 +418,7 @@ void lab_run(struct lab *lab, uint64_t us)
 
 void lab_connect(struct lab *lab)
 {
-	struct ip_addr dst = lab->b.cfg.addrs[0].ip;
+	struct ip_addr dst = lab->is_v6 ? lab_v6(2) : lab->b.cfg.addrs[0].ip;
 
 	assert_int_equal(
 		tcp_connect(&lab->a.net, &dst, LAB_PORT, lab->a.app.ops ? lab->a.app.ops : &app_ops,

@@ -59,6 +59,7 @@ struct sniff {
 	uint8_t *bytes; /* the whole frame: may be changed */
 	uint32_t len;
 	bool is_tcp;
+	uint32_t tcp_off; /* of the TCP header in bytes */
 	uint8_t flags;
 	uint32_t seq;
 	uint32_t ack;
@@ -102,14 +103,21 @@ struct lab {
 		forge_seq; /* where lab_forge() counts from; fixed by the test, or what b expects */
 	uint64_t forge_pos; /* and the position of that in the pattern */
 	bool forge_fixed;
+	bool is_v6; /* a connects over IPv6 */
 	/* sees every frame before the wire does anything to it; may be NULL */
 	enum lab_verdict (*hook)(struct lab *lab, struct sniff *s, void *ctx);
 	void *hook_ctx;
 };
 
 /* Fills in both configurations; change them before lab_up(). The seed is LAB_SEED of the
-   environment, or this. */
+   environment, or this. With LAB_FAMILY=6 in the environment, lab_use_v6() follows. */
 void lab_init(struct lab *lab, uint64_t seed);
+
+/* Gives a 2001:db8::1/64 and b 2001:db8::2/64 besides, and connects over them. Before lab_up(). */
+void lab_use_v6(struct lab *lab);
+
+/* 2001:db8::nr */
+struct ip_addr lab_v6(uint8_t nr);
 
 /* Brings both stacks up, and b listens on LAB_PORT with this backlog. */
 void lab_up(struct lab *lab, uint32_t backlog);
@@ -161,6 +169,9 @@ void lab_forge(struct lab *lab, uint8_t flags, int64_t seq_off, int64_t ack_off,
 
 /* Decodes a frame. */
 struct sniff frame_decode(const struct host *from, uint8_t *bytes, uint32_t len);
+
+/* Sets the TCP checksum of a frame whose TCP header was changed. */
+void frame_tcp_mend(const struct sniff *s);
 
 uint64_t lab_random(struct lab *lab);
 uint8_t app_pattern(uint64_t pos);
