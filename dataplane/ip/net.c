@@ -187,6 +187,8 @@ void net_input(struct net *net, struct pkt *p)
 
 	net_count(net, NET_CTR_PKTS_IN);
 	p->next = NULL;
+	if (tcp_fast_input(net, p))
+		return;
 	if (p->len < sizeof(h)) {
 		net_drop(net, p, DROP_ETH_SHORT);
 		return;

@@ -190,6 +190,14 @@ static void tlp_ack(struct tcp_conn *c, const struct tcp_ack_ctx *ctx)
 	}
 }
 
+static void window_grow(struct tcp_conn *c, const struct tcp_ack_ctx *ctx)
+{
+	const bool is_ramp = c->cwnd < c->ssthresh && ctx->prior_pipe >= c->cwnd / 2;
+
+	if (c->is_cwnd_limited || is_ramp)
+		tcp_cc_acked(c, ctx->acked);
+}
+
 static void congestion_update(struct tcp_conn *c, struct tcp_ack_ctx *ctx)
 {
 	const bool was_recovering = c->ca_state == TCP_CA_RECOVERY;
@@ -213,10 +221,7 @@ static void congestion_update(struct tcp_conn *c, struct tcp_ack_ctx *ctx)
 		prr_update(c, ctx);
 	} else if (ctx->acked && !was_recovering && !ctx->is_ece) {
 		/* (What ends a recovery was paid for by PRR: RFC 6582, 3.2 step 3.) */
-		const bool is_ramp = c->cwnd < c->ssthresh && ctx->prior_pipe >= c->cwnd / 2;
-
-		if (c->is_cwnd_limited || is_ramp)
-			tcp_cc_acked(c, ctx->acked);
+		window_grow(c, ctx);
 	}
 	if (c->is_reduced && seq_gt(c->snd_una, c->cwr_end))
 		c->is_reduced = false;
@@ -265,6 +270,25 @@ static void sent_upcall(struct tcp_conn *c)
 {
 	if (c->ops && c->ops->sent && !c->is_closing && obuf_len(&c->ob) <= c->sent_mark)
 		c->ops->sent(c);
+}
+
+void tcp_ack_fast(struct tcp_conn *c, uint32_t ack, bool has_tsecr, uint32_t tsecr)
+{
+	struct tcp_ack_ctx ctx = {
+		.prior_pipe = c->snd_nxt - c->snd_una,
+		.acked = ack - c->snd_una,
+		.has_tsecr = has_tsecr,
+		.tsecr = tsecr,
+	};
+	uint32_t freed;
+
+	tcp_loss_cum_ack(c, ack, &ctx);
+	freed = una_advance(c, ack);
+	rtt_update(c, &ctx);
+	window_grow(c, &ctx);
+	tcp_rtx_rearm(c, 0);
+	if (freed)
+		sent_upcall(c);
 }
 
 bool tcp_ack_input(

@@ -220,7 +220,8 @@ struct tcp_conn {
 	uint8_t persist_shift; /* their back-off */
 	/* timers */
 	uint8_t rtx_mode;
-	struct timer rtx_timer;
+	struct timer rtx_timer; /* armed for rtx_at_us or earlier: moved only when it fires */
+	uint64_t rtx_at_us;
 	struct timer delack_timer;
 	struct timer life_timer; /* keepalive; after tcp_conn_close(), the end */
 	uint64_t keepidle_us;
@@ -405,6 +406,8 @@ void tcp_conn_input(struct tcp_conn *c, struct pkt *p, const struct tcp_opts *op
    ended. */
 bool tcp_ack_input(
 	struct tcp_conn *c, const struct pkt *p, uint32_t payload, const struct tcp_opts *opts);
+/* The same for tcp_fast_input(): new data is acknowledged, and nothing is lost, SACKed or probed. */
+void tcp_ack_fast(struct tcp_conn *c, uint32_t ack, bool has_tsecr, uint32_t tsecr);
 void tcp_recovery_enter(struct tcp_conn *c);
 void tcp_rtt_sample(struct tcp_conn *c, uint64_t rtt_us);
 /* Measures the path by the answer to our SYN, unless it is ambiguous (Karn). */
@@ -463,6 +466,8 @@ bool tcp_send_tlp(struct tcp_conn *c);
 
 /* rcv.c: data in */
 void tcp_rcv_segment(struct tcp_conn *c, struct pkt *p);
+/* Takes p, whose first byte is rcv_nxt and which lies within the window. */
+void tcp_rcv_in_order(struct tcp_conn *c, struct pkt *p);
 void tcp_rcv_deliver(struct tcp_conn *c);
 void tcp_rcv_free(struct tcp_conn *c);
 /* The window to advertise, as it goes on the wire; moves rcv_adv. */

@@ -233,8 +233,7 @@ static void ooo_drain(struct tcp_conn *c)
 	sacks_prune(c);
 }
 
-/* Takes p, whose first byte is rcv_nxt. */
-static void in_order(struct tcp_conn *c, struct pkt *p)
+void tcp_rcv_in_order(struct tcp_conn *c, struct pkt *p)
 {
 	const uint32_t len = p->len;
 	uint32_t n = 0;
@@ -450,7 +449,7 @@ void tcp_rcv_segment(struct tcp_conn *c, struct pkt *p)
 	if (is_bare)
 		pkt_free(conn_net(c)->pool, p);
 	else if (p->tcp.seq == c->rcv_nxt)
-		in_order(c, p);
+		tcp_rcv_in_order(c, p);
 	else
 		out_of_order(c, p);
 	if (c->state == TCP_ST_CLOSED || !c->has_rcv_fin || c->is_fin_rcvd)

@@ -34,6 +34,10 @@ void tcp_teardown(struct net *net);
 /* Handles a segment for us; p->data is past the IP header. Takes p. */
 void tcp_input(struct net *net, struct pkt *p, const struct ip_meta *m);
 
+/* Handles a whole frame if it is a segment of the usual kind: see fast.c. True: p was taken; false:
+   nothing has happened. */
+bool tcp_fast_input(struct net *net, struct pkt *p);
+
 /* Handles an ICMP error after checking that it is about something in flight (RFC 5927). */
 void tcp_icmp_input(struct net *net, const struct tcp_icmp_error *err);
 

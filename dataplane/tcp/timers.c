@@ -37,7 +37,10 @@ static void rtx_arm(struct tcp_conn *c, enum tcp_rtx_mode mode, uint64_t in_us)
 		at_us > c->unacked_since_us + c->user_timeout_us)
 		at_us = c->unacked_since_us + c->user_timeout_us;
 	c->rtx_mode = mode;
-	timer_arm(&conn_net(c)->wheel, &c->rtx_timer, at_us);
+	c->rtx_at_us = at_us;
+	/* Each segment and each ACK comes here; the timer itself is moved once a time-out. */
+	if (!timer_is_armed(&c->rtx_timer) || c->rtx_timer.deadline_us > at_us)
+		timer_arm(&conn_net(c)->wheel, &c->rtx_timer, at_us);
 }
 
 /* Is there anything that only the peer's window keeps back? */
@@ -77,7 +80,6 @@ void tcp_rtx_rearm(struct tcp_conn *c, uint64_t reo_us)
 	if (c->snd_una == c->snd_nxt) {
 		if (!has_unsent(c)) {
 			c->rtx_mode = TCP_RTX_OFF;
-			timer_cancel(&conn_net(c)->wheel, &c->rtx_timer);
 		} else if (c->rtx_mode != TCP_RTX_PERSIST) {
 			c->persist_shift = 0;
 			c->nr_probes = 0;
@@ -191,6 +193,10 @@ static void rtx_fire(struct timer *timer, uint64_t now_us)
 {
 	struct tcp_conn *c = CONN_OF(timer, rtx_timer);
 
+	if (c->rtx_mode != TCP_RTX_OFF && now_us < c->rtx_at_us) {
+		timer_arm(&conn_net(c)->wheel, timer, c->rtx_at_us);
+		return;
+	}
 	switch ((enum tcp_rtx_mode)c->rtx_mode) {
 	case TCP_RTX_SYN: syn_timeout(c); break;
 	case TCP_RTX_RTO: rto_timeout(c); break;

@@ -37,7 +37,8 @@ static void tx_check(const struct tcp_conn *c)
 		return;
 	BUG_ON(c->snd_nxt - c->snd_una > obuf_sendable(&c->ob) + c->is_fin_sent);
 	BUG_ON(c->snd_nxt != c->snd_una && c->rtx_mode == TCP_RTX_OFF);
-	BUG_ON((c->rtx_mode != TCP_RTX_OFF) != timer_is_armed(&c->rtx_timer));
+	BUG_ON(c->rtx_mode != TCP_RTX_OFF &&
+		(!timer_is_armed(&c->rtx_timer) || c->rtx_timer.deadline_us > c->rtx_at_us));
 	BUG_ON(c->mss == 0 || c->cwnd == 0);
 }
 
