@@ -89,6 +89,7 @@ static void entry_remove(struct arp_table *t, struct arp_entry *e)
 	*at = e->next;
 	timer_cancel(&t->net->wheel, &e->timer);
 	entry_flush(t, e);
+	t->net->neigh_gen++;
 	e->state = ARP_FREE;
 	e->next = t->free;
 	t->free = e;
@@ -212,6 +213,8 @@ static void entry_resolve(struct arp_table *t, struct arp_entry *e, const uint8_
 {
 	struct pkt *p = e->wait_head;
 
+	if (memcmp(e->mac, mac, NET_MAC_LEN) != 0)
+		t->net->neigh_gen++;
 	memcpy(e->mac, mac, NET_MAC_LEN);
 	e->state = ARP_REACHABLE;
 	e->wait_head = e->wait_tail = NULL;
@@ -358,6 +361,17 @@ static void entry_wait(struct arp_table *t, struct arp_entry *e, struct pkt *p)
 	e->wait_tail = p;
 	e->nr_wait++;
 	t->nr_wait++;
+}
+
+bool arp_lookup(struct net *net, uint32_t next_hop_v4, uint8_t mac[NET_MAC_LEN])
+{
+	struct arp_entry *e = entry_find(net->arp, next_hop_v4);
+
+	if (!e || e->state == ARP_INCOMPLETE)
+		return false;
+	e->used_us = net->now_us;
+	memcpy(mac, e->mac, NET_MAC_LEN);
+	return true;
 }
 
 void arp_output(struct net *net, struct pkt *p, uint32_t next_hop_v4)

@@ -30,6 +30,10 @@ void arp_input(struct net *net, struct pkt *p);
    known. Takes p. */
 void arp_output(struct net *net, struct pkt *p, uint32_t next_hop_v4);
 
+/* The MAC of a station on our network, if it is known, for use until net->neigh_gen changes but for
+   a second at most. Counts as use. False: arp_output() has to find it out. */
+bool arp_lookup(struct net *net, uint32_t next_hop_v4, uint8_t mac[NET_MAC_LEN]);
+
 /* Notes that a station was seen (here or by another core). */
 void arp_learn(struct net *net, uint32_t ip_v4, const uint8_t mac[NET_MAC_LEN]);
 

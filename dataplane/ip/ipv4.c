@@ -11,8 +11,6 @@
 #include "dataplane/ip/wire.h"
 #include "dataplane/tcp/stack.h"
 
-#define IPV4_TTL 64
-
 static bool is_multicast_or_reserved(uint32_t v4)
 {
 	return v4 >> 28 >= 0xe; /* 224.0.0.0/4 and 240.0.0.0/4 */

@@ -7,6 +7,8 @@
 
 #include "dataplane/ip/ip.h"
 
+#define IPV4_TTL 64
+
 /* Handles an IPv4 packet; p->data is past the Ethernet header. Takes p. is_l2_broadcast: the
    frame was. */
 void ipv4_input(struct net *net, struct pkt *p, bool is_l2_broadcast);

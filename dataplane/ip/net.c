@@ -127,6 +127,7 @@ int net_init(struct net *net, const struct net_cfg *cfg, struct pkt_pool *pool,
 	net->ctx = ctx;
 	net->pool = pool;
 	net->now_us = now_us;
+	net->neigh_gen = 1;
 	addrs_init(net);
 	ratelimit_init(&net->icmp_limit, cfg->icmp_per_s, now_us);
 	timer_wheel_init(&net->wheel, now_us);

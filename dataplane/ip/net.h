@@ -150,7 +150,8 @@ struct net {
 	/* hot */
 	uint64_t now_us;
 	uint16_t ip_id;
-	struct pkt *kept; /* read to the end of the burst: net_keep() */
+	uint32_t neigh_gen; /* counts the changes of what neighbour tables have told, from 1 */
+	struct pkt *kept;   /* read to the end of the burst: net_keep() */
 	struct ratelimit icmp_limit;
 	struct timer_wheel wheel;
 	struct obuf_pool obufs;

@@ -117,6 +117,18 @@ struct tcp_rack {
 	bool has_dsack_round;
 };
 
+/* What nearly all packets of a connection over IPv4 have in common. The MAC is the neighbour
+ * table's, which is asked again when it has changed and once a second, so that it sees what is
+ * used. */
+struct tcp_tmpl {
+	uint64_t until_us;
+	uint32_t neigh_gen;  /* net->neigh_gen then; 0: not made */
+	uint32_t ip_sum;     /* of ip, length and id left out */
+	uint32_t pseudo_sum; /* of the pseudo header, length left out */
+	uint8_t mac[NET_MAC_LEN];
+	uint8_t ip[20]; /* length, id and checksum zero */
+};
+
 struct tcp_conn {
 	struct tcp_node node;
 	/* read-mostly */
@@ -196,6 +208,7 @@ struct tcp_conn {
 	uint32_t reno_sacked; /* without SACK: bytes that duplicate ACKs say have left */
 	uint32_t nr_sacked;
 	uint32_t dupacks;
+	struct tcp_tmpl tmpl;
 	/* congestion */
 	uint8_t ca_state;
 	uint32_t cwnd;
@@ -406,7 +419,8 @@ void tcp_conn_input(struct tcp_conn *c, struct pkt *p, const struct tcp_opts *op
    ended. */
 bool tcp_ack_input(
 	struct tcp_conn *c, const struct pkt *p, uint32_t payload, const struct tcp_opts *opts);
-/* The same for tcp_fast_input(): new data is acknowledged, and nothing is lost, SACKed or probed. */
+/* As tcp_ack_input() for tcp_fast_input(): new data is acknowledged, nothing is lost, SACKed or
+   probed. */
 void tcp_ack_fast(struct tcp_conn *c, uint32_t ack, bool has_tsecr, uint32_t tsecr);
 void tcp_recovery_enter(struct tcp_conn *c);
 void tcp_rtt_sample(struct tcp_conn *c, uint64_t rtt_us);
@@ -453,6 +467,14 @@ void tcp_ecn_echo(struct tcp_conn *c);
 void tcp_emit(
 	struct tcp_stack *ts, struct pkt *p, const struct tcp_key *key, const struct tcp_out *out);
 void tcp_output(struct tcp_conn *c);
+
+/* template.c: the short way to the wire */
+/* The connection's template holds, or could be made: tcp_tmpl_emit() may be used now. */
+bool tcp_tmpl_ready(struct tcp_conn *c);
+/* Sends as tcp_emit(), with the timestamps as the only options. Takes p. */
+void tcp_tmpl_emit(struct tcp_conn *c, struct pkt *p, const struct tcp_out *out);
+
+/* output.c */
 void tcp_send_ack(struct tcp_conn *c);
 void tcp_send_syn(struct tcp_conn *c);
 void tcp_send_rst(struct tcp_conn *c);

@@ -97,7 +97,7 @@ static inline bool is_steady(const struct tcp_conn *c)
 	if (c->state != TCP_ST_ESTABLISHED || c->ca_state != TCP_CA_OPEN || !c->ops)
 		return false;
 	if (c->is_closing | c->is_fin_wanted | c->has_rcv_fin | c->is_paused | c->is_delivering |
-		c->is_tlp_out | c->has_dsack | c->rack.has_reordering)
+		c->is_tlp_out | c->has_dsack | c->rack.has_reordering | c->is_reduced)
 		return false;
 	if (c->quick_acks | c->backoff | c->dupacks | c->nr_sacked | c->lost_bytes |
 		c->reno_sacked | c->nr_sacks)

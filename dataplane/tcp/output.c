@@ -102,7 +102,10 @@ static void conn_emit(struct tcp_conn *c, struct pkt *p, uint32_t seq, uint8_t f
 		c->last_tx_us = conn_now(c);
 	if (timer_is_armed(&c->delack_timer))
 		timer_cancel(&conn_net(c)->wheel, &c->delack_timer);
-	tcp_emit(c->ts, p, &c->node.key, &out);
+	if (!out.opts.nr_sacks && tcp_tmpl_ready(c))
+		tcp_tmpl_emit(c, p, &out);
+	else
+		tcp_emit(c->ts, p, &c->node.key, &out);
 }
 
 /* New data is ECN-capable, what is sent again is not (RFC 3168, 6.1.5). Returns its flags. */

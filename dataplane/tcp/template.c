@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Headers from a template: what the segments of a connection have in common is made once, so that
+ * one of them costs no route, no look-up of a neighbour and no sum of addresses.
+ *
+ *	| Ethernet | IPv4, filled in: ECN, length, id, sum | TCP, all but ports | timestamps |
+ */
+#include "dataplane/tcp/conn.h"
+
+#include "dataplane/ip/arp.h"
+#include "dataplane/ip/csum.h"
+#include "dataplane/ip/eth.h"
+#include "dataplane/ip/ipv4.h"
+#include "dataplane/ip/wire.h"
+
+#include <string.h>
+
+#define TMPL_LIFE_US 1000000u
+#define TS_WORD      0x0101080au /* NOP, NOP, kind 8, length 10 */
+
+static bool tmpl_make(struct tcp_conn *c)
+{
+	struct net *net = conn_net(c);
+	const struct tcp_key *key = &c->node.key;
+	struct ipv4_hdr h = {
+		.ver_ihl = 0x45, .frag = be16(IPV4_DF), .ttl = IPV4_TTL, .proto = IP_PROTO_TCP};
+	uint32_t next_hop;
+
+	if (!ip_addr_is_v4(&key->raddr))
+		return false;
+	h.src = be32(ip_addr_to_v4(&key->laddr));
+	h.dst = be32(ip_addr_to_v4(&key->raddr));
+	if (ipv4_route(net, be32(h.dst), &next_hop) < 0 || !arp_lookup(net, next_hop, c->tmpl.mac))
+		return false;
+	memcpy(c->tmpl.ip, &h, sizeof(h));
+	c->tmpl.ip_sum = csum_fold(csum_add(0, &h, sizeof(h)));
+	c->tmpl.pseudo_sum = csum_fold(csum_pseudo_v4(h.src, h.dst, IP_PROTO_TCP, 0));
+	c->tmpl.neigh_gen = net->neigh_gen;
+	c->tmpl.until_us = net->now_us + TMPL_LIFE_US;
+	return true;
+}
+
+bool tcp_tmpl_ready(struct tcp_conn *c)
+{
+	const struct net *net = conn_net(c);
+
+	if (c->tmpl.neigh_gen == net->neigh_gen && net->now_us < c->tmpl.until_us)
+		return true;
+	return tmpl_make(c);
+}
+
+static void ip_finish(struct net *net, struct tcp_conn *c, struct pkt *p, uint8_t *ip)
+{
+	const uint16_t total = be16((uint16_t)p->len), id = be16(net->ip_id++);
+	const uint16_t tos = be16(p->flags & PKT_TX_ECT ? IP_ECN_ECT0 : 0);
+	uint16_t csum;
+
+	memcpy(ip, c->tmpl.ip, sizeof(c->tmpl.ip));
+	ip[1] = (uint8_t)be16(tos);
+	memcpy(ip + 2, &total, 2);
+	memcpy(ip + 4, &id, 2);
+	p->l3_len = sizeof(struct ipv4_hdr);
+	if (net->cfg.offloads & NET_TX_IP_CSUM) {
+		p->flags |= PKT_TX_IP_CSUM;
+		return;
+	}
+	csum = (uint16_t)~csum_fold((uint64_t)c->tmpl.ip_sum + tos + total + id);
+	memcpy(ip + 10, &csum, 2);
+}
+
+static void tcp_finish(struct net *net, struct tcp_conn *c, struct pkt *p, uint8_t *tcp)
+{
+	const uint32_t len = p->len - (uint32_t)sizeof(struct ipv4_hdr);
+	uint64_t sum = (uint64_t)c->tmpl.pseudo_sum + be16((uint16_t)len);
+	uint16_t csum;
+
+	if (net->cfg.offloads & NET_TX_TCP_CSUM) {
+		p->flags |= PKT_TX_L4_CSUM;
+		csum = csum_fold(sum);
+	} else {
+		csum = (uint16_t)~csum_fold(csum_add(sum, tcp, len));
+	}
+	memcpy(tcp + 16, &csum, 2);
+}
+
+void tcp_tmpl_emit(struct tcp_conn *c, struct pkt *p, const struct tcp_out *out)
+{
+	struct net *net = conn_net(c);
+	const uint32_t opts = out->opts.has_ts ? TCP_OPT_TS_BYTES : 0;
+	uint8_t *ip = pkt_push(p, (uint32_t)sizeof(struct ipv4_hdr) + TCP_HDR_BYTES + opts);
+	uint8_t *tcp = ip + sizeof(struct ipv4_hdr);
+	struct tcp_hdr h = {
+		.sport = be16(c->node.key.lport),
+		.dport = be16(c->node.key.rport),
+		.seq = be32(out->seq),
+		.ack = be32(out->ack),
+		.doff = (uint8_t)((sizeof(h) + opts) / 4 << 4),
+		.flags = out->flags,
+		.wnd = be16(out->wnd),
+	};
+
+	memcpy(tcp, &h, sizeof(h));
+	if (opts) {
+		put_be32(tcp + 20, TS_WORD);
+		put_be32(tcp + 24, out->opts.tsval);
+		put_be32(tcp + 28, out->opts.tsecr);
+	}
+	ip_finish(net, c, p, ip);
+	tcp_finish(net, c, p, tcp);
+	net_count(net, NET_CTR_SEGS_OUT);
+	eth_output(net, p, c->tmpl.mac, ETH_TYPE_IPV4);
+}
