@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Inside of a port: nic_setup.c opens and closes it, nic_port.c moves packets, nic_peers.c speaks
+ * with the other cores of the port.
+ */
+#ifndef MILLRACE_DATAPLANE_NIC_PRIV_H
+#define MILLRACE_DATAPLANE_NIC_PRIV_H
+
+#include "dataplane/nic.h"
+#include "dataplane/nic_rss.h"
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#define NIC_BURST      64
+#define NIC_RX_DESC    2048
+#define NIC_TX_DESC    2048
+#define NIC_POOL_SIZE  16383
+#define NIC_POOL_CACHE 256
+#define NIC_RING       4096
+#define NIC_PRIV       RTE_ALIGN_CEIL(sizeof(struct pkt), RTE_MBUF_PRIV_ALIGN)
+
+/* One core's share of a port. */
+struct nic_queue {
+	struct pkt_pool pool; /* first: net.c hands it back to pool_alloc() */
+	struct nic *nic;
+	struct core *core;
+	struct net net;
+	struct rte_ring *spread; /* frames that another core received for us; NULL: none do */
+	uint16_t rxq, txq;
+	bool polls; /* has a queue pair of the device */
+	uint16_t nr_tx;
+	struct rte_mbuf *tx[NIC_BURST];
+};
+
+struct nic {
+	struct nic_cfg cfg;
+	char device[128];
+	uint16_t port;
+	uint16_t nr_queues;
+	uint16_t mtu;
+	uint16_t rx_desc, tx_desc;
+	struct rte_ether_addr mac;
+	uint64_t tx_offloads, rx_offloads;
+	bool wakes; /* stands on descriptors that end a sleep: nic_wake.h */
+	unsigned nr_cores;
+	struct rte_mempool *mpool;
+	struct rte_ring
+		*tx_ring; /* frames of cores without a queue, sent by core 0; NULL: all have one */
+	struct nic_queue *queues[CORE_MAX];
+	struct nic_rss rss;
+};
+
+/* nic_port.c */
+extern const struct pkt_pool_ops nic_pool_ops;
+/* struct net_ops, tx: ctx is the queue. */
+void nic_queue_tx(void *ctx, struct pkt *p);
+
+/* nic_setup.c: says it to the operator, in the name of the device. */
+void nic_log(const struct nic *nic, int level, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* nic_peers.c: struct net_ops; ctx is the queue. */
+void nic_queue_neigh_learned(
+	void *ctx, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN], bool is_confirmed);
+void nic_queue_addr_duplicate(void *ctx, const struct ip_addr *ip);
+bool nic_queue_flow_mine(void *ctx, const struct ip_addr *laddr, uint16_t lport,
+	const struct ip_addr *raddr, uint16_t rport);
+
+#endif
