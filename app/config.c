@@ -126,6 +126,10 @@ void config_destroy(struct config **cfgp)
 		free(cfg->nic_address[i]);
 	for (unsigned i = 0; i < cfg->nr_nic_gateways; i++)
 		free(cfg->nic_gateway[i]);
+	for (unsigned i = 0; i < cfg->nr_nic_vlans; i++)
+		free(cfg->nic_vlan[i]);
+	for (unsigned i = 0; i < cfg->nr_nic_mtus; i++)
+		free(cfg->nic_mtu[i]);
 	free(cfg->replicaof_host);
 	if (cfg->state) {
 		for (unsigned i = 0; i < cfg->state->nr_warnings; i++)

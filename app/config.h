@@ -76,7 +76,8 @@ struct config {
 	char *nic[CONFIG_MAX_NICS]; /* DPDK device arguments, e.g. "net_af_xdp0,iface=veth0" */
 	char *nic_address[CONFIG_MAX_NICS]; /* "10.0.0.2/24": the n-th belongs to the n-th nic */
 	char *nic_gateway[CONFIG_MAX_NICS];
-	unsigned nr_nics, nr_nic_addresses, nr_nic_gateways;
+	char *nic_vlan[CONFIG_MAX_NICS], *nic_mtu[CONFIG_MAX_NICS]; /* numbers */
+	unsigned nr_nics, nr_nic_addresses, nr_nic_gateways, nr_nic_vlans, nr_nic_mtus;
 	char *poll_cores; /* "1-3", "" = automatic */
 	enum poll_mode poll_mode;
 	bool poll_mode_set; /* given, not the default by device */

@@ -86,7 +86,7 @@ static char *bind_format(struct config *cfg, const struct directive *d)
 
 const struct directive_ops config_bind_ops = {bind_set, bind_format};
 
-/* --- nic, nic-address, nic-gateway ------------------------------------------------------------ */
+/* --- nic, nic-address, nic-gateway, nic-vlan, nic-mtu ----------------------------------------- */
 
 static unsigned *list_count(struct config *cfg, const struct directive *d)
 {
@@ -94,6 +94,10 @@ static unsigned *list_count(struct config *cfg, const struct directive *d)
 		return &cfg->nr_nics;
 	if (d->off == offsetof(struct config, nic_address))
 		return &cfg->nr_nic_addresses;
+	if (d->off == offsetof(struct config, nic_vlan))
+		return &cfg->nr_nic_vlans;
+	if (d->off == offsetof(struct config, nic_mtu))
+		return &cfg->nr_nic_mtus;
 	return &cfg->nr_nic_gateways;
 }
 
@@ -101,6 +105,7 @@ static int list_check(const struct directive *d, const char *word, const struct 
 {
 	struct net_addr addrs[NET_MAX_ADDRS];
 	struct ip_addr v4, v6;
+	int64_t n;
 
 	if (d->off == offsetof(struct config, nic_address) && nic_address_parse(word, addrs) < 0)
 		return config_err_set(err,
@@ -110,6 +115,15 @@ static int list_check(const struct directive *d, const char *word, const struct 
 	if (d->off == offsetof(struct config, nic_gateway) && nic_gateway_parse(word, &v4, &v6))
 		return config_err_set(err,
 			"'%s' is not an address, or one of IPv4 and one of IPv6, as 10.0.0.1,fe80::1",
+			word);
+	if (d->off == offsetof(struct config, nic_vlan) &&
+		(!config_parse_int(word, &n) || n < 0 || n > 4094))
+		return config_err_set(
+			err, "'%s' is not a VLAN between 1 and 4094, or 0 for none", word);
+	if (d->off == offsetof(struct config, nic_mtu) &&
+		(!config_parse_int(word, &n) || (n != 0 && n < 576) || n > 9000))
+		return config_err_set(err,
+			"'%s' is not a number of bytes between 576 and 9000, or 0 for the device's",
 			word);
 	return 0;
 }

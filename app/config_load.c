@@ -243,6 +243,10 @@ static int check_whole(struct loader *l)
 		text = "nic-address: there are more addresses than nic directives";
 	else if (cfg->nr_nic_gateways > cfg->nr_nics)
 		text = "nic-gateway: there are more gateways than nic directives";
+	else if (cfg->nr_nic_vlans > cfg->nr_nics)
+		text = "nic-vlan: there are more VLANs than nic directives";
+	else if (cfg->nr_nic_mtus > cfg->nr_nics)
+		text = "nic-mtu: there are more MTUs than nic directives";
 	else if (cfg->nr_nics > cfg->nr_nic_addresses)
 		text = "nic: each nic needs a nic-address, in the same order";
 	if (!text)

@@ -80,6 +80,8 @@ static int nic_config(struct server *srv, unsigned i, struct nic_cfg *nc, char *
 	}
 	nc->nr_addrs = (unsigned)n;
 	nc->device = cfg->nic[i];
+	nc->vlan = (uint16_t)(i < cfg->nr_nic_vlans ? atoi(cfg->nic_vlan[i]) : 0);
+	nc->mtu = (uint16_t)(i < cfg->nr_nic_mtus ? atoi(cfg->nic_mtu[i]) : 0);
 	nc->log = nic_log;
 	nc->log_ctx = srv;
 	if (i < cfg->nr_nic_gateways)

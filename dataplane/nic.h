@@ -44,6 +44,8 @@ uint64_t nic_huge_free(void);
 
 struct nic_cfg {
 	const char *device;
+	uint16_t vlan; /* 0: none */
+	uint16_t mtu;  /* 0: the device's */
 	unsigned nr_addrs;
 	struct net_addr addrs[NET_MAX_ADDRS]; /* ours, of either family */
 	struct ip_addr gateway, gateway_v6;   /* zero: none */

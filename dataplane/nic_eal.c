@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define EAL_MAX_ARGS   64
-#define EAL_MEMORY_MB  "256"
+#define EAL_MEMORY_MB  128u /* and as much for the packets of each device */
 #define EAL_MEMORY_MIN (256ull << 20)
 
 static uint64_t read_number(const char *path)
@@ -66,7 +66,8 @@ static void arg_add(struct eal_args *a, const char *arg)
 
 static void args_build(struct eal_args *a, const struct nic_eal_cfg *cfg, bool huge)
 {
-	char lcores[64], *extra = strdup(cfg->extra_args ? cfg->extra_args : ""), *save = NULL;
+	char lcores[64], mb[16], *extra = strdup(cfg->extra_args ? cfg->extra_args : ""),
+				 *save = NULL;
 	bool pci = false;
 	cpu_set_t set;
 	int cpu = 0;
@@ -94,7 +95,9 @@ static void args_build(struct eal_args *a, const struct nic_eal_cfg *cfg, bool h
 	if (!huge) {
 		arg_add(a, "--no-huge");
 		arg_add(a, "-m");
-		arg_add(a, cfg->nr_devices ? EAL_MEMORY_MB : "16");
+		snprintf(mb, sizeof(mb), "%u",
+			cfg->nr_devices ? EAL_MEMORY_MB * (1 + cfg->nr_devices) : 16);
+		arg_add(a, mb);
 	}
 	for (unsigned i = 0; i < cfg->nr_devices; i++) {
 		pci |= nic_is_pci(cfg->devices[i]);

@@ -70,6 +70,10 @@ static inline struct pkt *rx_pkt(struct rte_mbuf *m)
 		p->flags |= PKT_RX_IP_CSUM_GOOD;
 	if (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_GOOD)
 		p->flags |= PKT_RX_L4_CSUM_GOOD;
+	if (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) {
+		p->flags |= PKT_RX_VLAN;
+		p->vlan = m->vlan_tci;
+	}
 	return p;
 }
 
@@ -216,6 +220,10 @@ void nic_queue_tx(void *ctx, struct pkt *p)
 			m->ol_flags |= RTE_MBUF_F_TX_IP_CKSUM;
 		if (p->flags & PKT_TX_L4_CSUM)
 			m->ol_flags |= RTE_MBUF_F_TX_TCP_CKSUM;
+	}
+	if (p->flags & PKT_TX_VLAN) {
+		m->vlan_tci = p->vlan;
+		m->ol_flags |= RTE_MBUF_F_TX_VLAN;
 	}
 	q->core->ctr.tx_bytes += p->len;
 	q->tx[q->nr_tx++] = m;

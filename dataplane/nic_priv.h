@@ -13,13 +13,14 @@
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
-#define NIC_BURST      64
-#define NIC_RX_DESC    2048
-#define NIC_TX_DESC    2048
-#define NIC_POOL_SIZE  16383
-#define NIC_POOL_CACHE 256
-#define NIC_RING       4096
-#define NIC_PRIV       RTE_ALIGN_CEIL(sizeof(struct pkt), RTE_MBUF_PRIV_ALIGN)
+#define NIC_BURST           64
+#define NIC_RX_DESC         2048
+#define NIC_TX_DESC         2048
+#define NIC_POOL_SIZE       16383
+#define NIC_POOL_SIZE_JUMBO 8191 /* of buffers that are four times as large */
+#define NIC_POOL_CACHE      256
+#define NIC_RING            4096
+#define NIC_PRIV            RTE_ALIGN_CEIL(sizeof(struct pkt), RTE_MBUF_PRIV_ALIGN)
 
 /* One core's share of a port. */
 struct nic_queue {
@@ -40,6 +41,8 @@ struct nic {
 	uint16_t port;
 	uint16_t nr_queues;
 	uint16_t mtu;
+	uint16_t frame_room; /* in a buffer, behind the headroom */
+	unsigned nr_pkts;    /* in the pool */
 	uint16_t rx_desc, tx_desc;
 	struct rte_ether_addr mac;
 	uint64_t tx_offloads, rx_offloads;
@@ -60,6 +63,12 @@ void nic_queue_tx(void *ctx, struct pkt *p);
 /* nic_setup.c: says it to the operator, in the name of the device. */
 void nic_log(const struct nic *nic, int level, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* nic_mtu.c */
+/* Sets nic->mtu and frame_room from configuration and device. 0 or -EINVAL with a message. */
+int nic_mtu_choose(struct nic *nic, const struct rte_eth_dev_info *info, char *err, size_t err_len);
+/* Tells the device, which is configured, if the operator has chosen. 0 or -errno. */
+int nic_mtu_apply(struct nic *nic, const struct rte_eth_dev_info *info);
 
 /* nic_peers.c: struct net_ops; ctx is the queue. */
 void nic_queue_neigh_learned(

@@ -81,6 +81,16 @@ static int port_configure(struct nic *nic, char *err, size_t err_len)
 	nic->rx_offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_CHECKSUM;
 	nic->tx_offloads = info.tx_offload_capa &
 			   (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM);
+	if (nic->cfg.vlan) {
+		nic->rx_offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
+		nic->tx_offloads |= info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
+	}
+	rc = nic_mtu_choose(nic, &info, err, err_len);
+	if (rc)
+		return rc;
+	/* Other devices are told elsewhere, or need no telling. */
+	if (nic->mtu + RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN <= (int)info.max_rx_pktlen)
+		conf.rxmode.mtu = nic->mtu;
 	conf.rxmode.offloads = nic->rx_offloads;
 	conf.txmode.offloads = nic->tx_offloads;
 	/* Some devices take powers of two only. */
@@ -94,10 +104,9 @@ static int port_configure(struct nic *nic, char *err, size_t err_len)
 	rc = rte_eth_dev_adjust_nb_rx_tx_desc(nic->port, &nic->rx_desc, &nic->tx_desc);
 	if (rc && rc != -ENOTSUP)
 		goto failed;
-	if (rte_eth_dev_get_mtu(nic->port, &nic->mtu))
-		nic->mtu = 1500;
-	if (nic->mtu > 1500)
-		nic->mtu = 1500;
+	rc = nic_mtu_apply(nic, &info);
+	if (rc)
+		goto failed;
 	rc = rte_eth_macaddr_get(nic->port, &nic->mac);
 	if (rc)
 		goto failed;
@@ -114,8 +123,10 @@ static int port_queues(struct nic *nic, char *err, size_t err_len)
 	int rc = 0;
 
 	snprintf(name, sizeof(name), "nic%u", nic->port);
-	nic->mpool = rte_pktmbuf_pool_create(name, NIC_POOL_SIZE, NIC_POOL_CACHE, NIC_PRIV,
-		RTE_MBUF_DEFAULT_BUF_SIZE, (int)rte_eth_dev_socket_id(nic->port));
+	nic->nr_pkts = nic->mtu > RTE_ETHER_MTU ? NIC_POOL_SIZE_JUMBO : NIC_POOL_SIZE;
+	nic->mpool = rte_pktmbuf_pool_create(name, nic->nr_pkts, NIC_POOL_CACHE, NIC_PRIV,
+		(uint16_t)(nic->frame_room + RTE_PKTMBUF_HEADROOM),
+		(int)rte_eth_dev_socket_id(nic->port));
 	if (!nic->mpool) {
 		snprintf(err, err_len,
 			"nic %s: no memory for its packet buffers (%s): more huge pages, or huge-pages no "
@@ -217,17 +228,20 @@ int nic_attach(struct nic *nic, struct core *core, char *err, size_t err_len)
 	net_cfg_defaults(&cfg);
 	memcpy(cfg.mac, nic->mac.addr_bytes, NET_MAC_LEN);
 	cfg.mtu = nic->mtu;
+	cfg.vlan = nic->cfg.vlan;
 	cfg.nr_addrs = nic->cfg.nr_addrs;
 	memcpy(cfg.addrs, nic->cfg.addrs, sizeof(cfg.addrs));
 	cfg.gateway = nic->cfg.gateway;
 	cfg.gateway_v6 = nic->cfg.gateway_v6;
 	memcpy(cfg.secret, nic->cfg.secret, sizeof(cfg.secret));
 	cfg.obuf_bytes_max = nic->cfg.obuf_bytes_max;
-	cfg.tcp.max_rx_pkts = NIC_POOL_SIZE / 4 / nic->nr_cores; /* the device needs its share */
+	cfg.tcp.max_rx_pkts = nic->nr_pkts / 4 / nic->nr_cores; /* the device needs its share */
 	if (nic->tx_offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM)
 		cfg.offloads |= NET_TX_IP_CSUM;
 	if (nic->tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM)
 		cfg.offloads |= NET_TX_TCP_CSUM;
+	if (nic->tx_offloads & RTE_ETH_TX_OFFLOAD_VLAN_INSERT)
+		cfg.offloads |= NET_TX_VLAN;
 	rc = net_init(&q->net, &cfg, &q->pool, &net_ops, q, core->now_us);
 	if (rc)
 		goto failed;
@@ -305,15 +319,18 @@ void nic_close(struct nic **nicp)
 void nic_describe(const struct nic *nic, char *buf, size_t size)
 {
 	const uint8_t *m = nic->mac.addr_bytes;
-	size_t n = (size_t)snprintf(buf, size,
-		"%s queues=%u mac=%02x:%02x:%02x:%02x:%02x:%02x mtu=%u address=", nic->device,
-		nic->nr_queues, m[0], m[1], m[2], m[3], m[4], m[5], nic->mtu);
+	size_t n =
+		(size_t)snprintf(buf, size, "%s queues=%u mac=%02x:%02x:%02x:%02x:%02x:%02x mtu=%u",
+			nic->device, nic->nr_queues, m[0], m[1], m[2], m[3], m[4], m[5], nic->mtu);
+
+	if (nic->cfg.vlan && n < size)
+		n += (size_t)snprintf(buf + n, size - n, " vlan=%u", nic->cfg.vlan);
 
 	for (unsigned i = 0; i < nic->cfg.nr_addrs && n < size; i++) {
 		char ip[IP_ADDR_TEXT];
 
 		ip_addr_format(&nic->cfg.addrs[i].ip, ip, sizeof(ip));
-		n += (size_t)snprintf(buf + n, size - n, "%s%s/%u", i ? "," : "", ip,
+		n += (size_t)snprintf(buf + n, size - n, "%s%s/%u", i ? "," : " address=", ip,
 			nic->cfg.addrs[i].prefix_len);
 	}
 }

@@ -31,6 +31,8 @@ enum pkt_flag {
 	PKT_TX_IPV6 = 1u << 5,         /* it is an IPv6 packet: what the device has to know */
 	PKT_RX_CE = 1u << 6,           /* a router says that it is congested (RFC 3168) */
 	PKT_TX_ECT = 1u << 7,          /* routers may mark it so: ECT(0) */
+	PKT_RX_VLAN = 1u << 8,         /* the device took an 802.1Q tag off: `vlan` holds it */
+	PKT_TX_VLAN = 1u << 9,         /* the device shall put one on */
 };
 
 /* What TCP notes about a received segment; the values are in host order. */
@@ -52,6 +54,7 @@ struct pkt {
 	uint16_t flags; /* enum pkt_flag */
 	uint8_t l2_len; /* of a packet to send: Ethernet header, bytes */
 	uint8_t l3_len; /* of a packet to send: IP header, bytes */
+	uint16_t vlan;  /* 802.1Q: priority and VLAN, host order */
 	struct pkt_tcp tcp;
 };
 

@@ -14,6 +14,7 @@
 	X(ETH_SHORT, "eth_short", "frame shorter than an Ethernet header")                         \
 	X(ETH_NOT_OURS, "eth_not_ours", "destination MAC is neither ours nor broadcast")           \
 	X(ETH_TYPE, "eth_type", "EtherType not handled")                                           \
+	X(ETH_VLAN, "eth_vlan", "not of our VLAN, or tagged where no VLAN is configured")          \
 	X(ARP_BAD, "arp_bad", "malformed or foreign ARP")                                          \
 	X(ARP_FULL, "arp_full", "no ARP entry or no room to wait for one")                         \
 	X(ARP_UNRESOLVED, "arp_unresolved", "next hop did not answer ARP")                         \

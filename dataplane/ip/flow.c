@@ -97,12 +97,19 @@ bool net_flow_hash(const struct pkt *p, uint32_t *hash)
 	const uint8_t *ip = p->data + sizeof(struct eth_hdr);
 	struct upper u;
 	uint32_t len;
+	uint16_t type;
 
 	*hash = 0;
-	if (p->len < sizeof(struct eth_hdr))
+	if (p->len < sizeof(struct eth_hdr) + VLAN_TAG_BYTES)
 		return false;
 	len = p->len - (uint32_t)sizeof(struct eth_hdr);
-	switch (get_be16(p->data + 12)) {
+	type = get_be16(p->data + 12);
+	if (type == ETH_TYPE_VLAN) {
+		type = get_be16(ip + 2);
+		ip += VLAN_TAG_BYTES;
+		len -= VLAN_TAG_BYTES;
+	}
+	switch (type) {
 	case ETH_TYPE_IPV4: look = v4_look; break;
 	case ETH_TYPE_IPV6: look = v6_look; break;
 	default: return false;

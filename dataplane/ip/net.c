@@ -89,8 +89,8 @@ static bool cfg_is_valid(const struct net_cfg *cfg)
 	const struct tcp_cfg *t = &cfg->tcp;
 
 	return addrs_are_valid(cfg) && gateways_are_valid(cfg) && cfg->mtu >= 576 &&
-	       !(cfg->mac[0] & 1) && cfg->max_arp >= 1 && t->rto_min_us >= 1000 &&
-	       t->rto_min_us <= t->rto_max_us && t->rto_init_us > 0 &&
+	       cfg->vlan <= 4094 && !(cfg->mac[0] & 1) && cfg->max_arp >= 1 &&
+	       t->rto_min_us >= 1000 && t->rto_min_us <= t->rto_max_us && t->rto_init_us > 0 &&
 	       t->rto_init_us <= t->rto_max_us && t->max_conns >= 1 && t->rcv_buf >= 2048 &&
 	       t->rcv_buf <= (1u << 29) && t->snd_max >= 16384 && t->snd_max <= (1u << 29) &&
 	       t->port_lo > 0 && t->port_lo <= t->port_hi && t->keepintvl_us > 0;
@@ -181,13 +181,44 @@ static void v6_input(struct net *net, struct pkt *p, const struct eth_hdr *h, bo
 	ipv6_input(net, p, &l2);
 }
 
+/* IEEE 802.1Q: is the frame of our VLAN? A tag that the device has left is taken off, so that
+   nothing behind this knows of it. */
+static bool vlan_accept(struct net *net, struct pkt *p)
+{
+	if (!(p->flags & PKT_RX_VLAN)) {
+		if (p->len < sizeof(struct eth_hdr) + VLAN_TAG_BYTES ||
+			get_be16(p->data + 12) != ETH_TYPE_VLAN)
+			return false;
+		p->vlan = get_be16(p->data + 14);
+		memmove(p->data + VLAN_TAG_BYTES, p->data, 2 * NET_MAC_LEN);
+		pkt_pull(p, VLAN_TAG_BYTES);
+	}
+	return (p->vlan & VLAN_ID_MASK) == net->cfg.vlan;
+}
+
+/* Where no VLAN is configured a tag is allowed that names none, but only a priority. p->data is
+   past the Ethernet header. */
+static bool priority_accept(struct pkt *p, uint16_t *type)
+{
+	if (p->len < VLAN_TAG_BYTES || (get_be16(p->data) & VLAN_ID_MASK) != 0)
+		return false;
+	*type = get_be16(p->data + 2);
+	pkt_pull(p, VLAN_TAG_BYTES);
+	return true;
+}
+
 void net_input(struct net *net, struct pkt *p)
 {
 	struct eth_hdr h;
 	bool is_multi = false;
+	uint16_t type;
 
 	net_count(net, NET_CTR_PKTS_IN);
 	p->next = NULL;
+	if (net->cfg.vlan && !vlan_accept(net, p)) {
+		net_drop(net, p, DROP_ETH_VLAN);
+		return;
+	}
 	if (tcp_fast_input(net, p))
 		return;
 	if (p->len < sizeof(h)) {
@@ -203,7 +234,12 @@ void net_input(struct net *net, struct pkt *p)
 		}
 	}
 	pkt_pull(p, sizeof(h));
-	switch (be16(h.type)) {
+	type = be16(h.type);
+	if (type == ETH_TYPE_VLAN && (net->cfg.vlan || !priority_accept(p, &type))) {
+		net_drop(net, p, DROP_ETH_VLAN);
+		return;
+	}
+	switch (type) {
 	case ETH_TYPE_IPV4: ipv4_input(net, p, is_multi); break;
 	case ETH_TYPE_ARP: arp_input(net, p); break;
 	case ETH_TYPE_IPV6:
@@ -216,14 +252,35 @@ void net_input(struct net *net, struct pkt *p)
 	}
 }
 
+/* Tags the frame, by the device or before its type. Returns the type of the Ethernet header. */
+static uint16_t vlan_put(struct net *net, struct pkt *p, uint16_t type)
+{
+	uint8_t *tag;
+
+	if (net->cfg.offloads & NET_TX_VLAN) {
+		p->flags |= PKT_TX_VLAN;
+		p->vlan = net->cfg.vlan;
+		return type;
+	}
+	tag = pkt_push(p, VLAN_TAG_BYTES);
+	put_be16(tag, net->cfg.vlan);
+	put_be16(tag + 2, type);
+	p->l2_len = VLAN_TAG_BYTES;
+	return ETH_TYPE_VLAN;
+}
+
 void eth_output(struct net *net, struct pkt *p, const uint8_t dst[NET_MAC_LEN], uint16_t type)
 {
-	struct eth_hdr h = {.type = be16(type)};
+	struct eth_hdr h;
 
+	p->l2_len = 0;
+	if (net->cfg.vlan)
+		type = vlan_put(net, p, type);
+	h.type = be16(type);
 	memcpy(h.dst, dst, NET_MAC_LEN);
 	memcpy(h.src, net->cfg.mac, NET_MAC_LEN);
 	memcpy(pkt_push(p, sizeof(h)), &h, sizeof(h));
-	p->l2_len = sizeof(h);
+	p->l2_len += (uint8_t)sizeof(h);
 	p->next = NULL;
 	net_count(net, NET_CTR_PKTS_OUT);
 	net->ops->tx(net->ctx, p);

@@ -36,6 +36,7 @@ struct tcp_stack;
 enum net_offload {
 	NET_TX_IP_CSUM = 1u << 0,  /* the device fills in IPv4 header checksums */
 	NET_TX_TCP_CSUM = 1u << 1, /* the device fills in TCP checksums */
+	NET_TX_VLAN = 1u << 2,     /* the device inserts VLAN tags */
 };
 
 enum tcp_cc_kind {
@@ -85,6 +86,7 @@ struct net_addr {
 struct net_cfg {
 	uint8_t mac[NET_MAC_LEN];
 	uint16_t mtu;      /* IP packet, bytes: 576..65535, and a pool's packet must hold it */
+	uint16_t vlan;     /* 802.1Q: all our frames have this tag, 1..4094; 0: no tag */
 	uint32_t offloads; /* enum net_offload */
 	uint32_t nr_addrs;
 	struct net_addr addrs[NET_MAX_ADDRS]; /* ours, of either family */

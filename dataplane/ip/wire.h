@@ -14,6 +14,10 @@
 #define ETH_TYPE_IPV4 0x0800u
 #define ETH_TYPE_ARP  0x0806u
 #define ETH_TYPE_IPV6 0x86ddu
+#define ETH_TYPE_VLAN 0x8100u
+
+#define VLAN_TAG_BYTES 4u
+#define VLAN_ID_MASK   0x0fffu
 
 #define IP_PROTO_ICMP 1u
 #define IP_PROTO_TCP  6u

@@ -72,14 +72,20 @@ struct sniff frame_decode(const struct host *from, uint8_t *bytes, uint32_t len)
 {
 	struct sniff s = {.from = from, .bytes = bytes, .len = len};
 	const uint8_t *ip = bytes + 14, *tcp;
-	const uint16_t type = len < 54 ? 0 : get_be16(bytes + 12);
-	uint32_t tcp_len;
+	uint16_t type = len < 54 ? 0 : get_be16(bytes + 12);
+	uint32_t tcp_len, tag = 0;
 
+	if (type == ETH_TYPE_VLAN) {
+		s.vlan = get_be16(ip);
+		type = get_be16(ip + 2);
+		ip += 4;
+		tag = 4;
+	}
 	if (type == ETH_TYPE_IPV4 && ip[9] == IP_PROTO_TCP) {
-		s.tcp_off = 34;
+		s.tcp_off = 34 + tag;
 		tcp_len = get_be16(ip + 2) - 20u;
 	} else if (type == ETH_TYPE_IPV6 && ip[6] == IP_PROTO_TCP) {
-		s.tcp_off = 54;
+		s.tcp_off = 54 + tag;
 		tcp_len = get_be16(ip + 4);
 	} else {
 		return s;

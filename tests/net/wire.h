@@ -60,6 +60,7 @@ struct sniff {
 	uint32_t len;
 	bool is_tcp;
 	uint32_t tcp_off; /* of the TCP header in bytes */
+	uint16_t vlan;    /* the tag; 0: none */
 	uint8_t flags;
 	uint32_t seq;
 	uint32_t ack;

@@ -110,6 +110,12 @@ static void messages_name_place_line_and_what_is_allowed(void **state)
 			"node.conf:1: nic-address: '10.0.0.2' is not a list of addresses with "
 			"prefix lengths, as 10.0.0.2/24,2001:db8::2/64\n"
 			"    nic-address 10.0.0.2"},
+		{"nic-vlan 4095",
+			"node.conf:1: nic-vlan: '4095' is not a VLAN between 1 and 4094, or 0 for "
+			"none\n    nic-vlan 4095"},
+		{"nic-mtu 500",
+			"node.conf:1: nic-mtu: '500' is not a number of bytes between 576 and 9000, "
+			"or 0 for the device's\n    nic-mtu 500"},
 		{"nic-gateway x",
 			"node.conf:1: nic-gateway: 'x' is not an address, or one of IPv4 and one of "
 			"IPv6, as 10.0.0.1,fe80::1\n"
@@ -125,6 +131,10 @@ static void messages_name_place_line_and_what_is_allowed(void **state)
 			"node.conf:1: dir: 'nowhere': No such file or directory\n    dir nowhere"},
 		{"include missing.conf", "missing.conf: No such file or directory"},
 		{"nic a", "nic: each nic needs a nic-address, in the same order"},
+		{"nic-address 10.0.0.2/8\nnic-vlan 1\nnic-vlan 2",
+			"nic-vlan: there are more VLANs than nic directives"},
+		{"nic-vlan \"\"\nnic-mtu 1500\nnic-mtu 1500",
+			"nic-mtu: there are more MTUs than nic directives"},
 	};
 	struct fixture *f = *state;
 
