@@ -3,17 +3,22 @@
 """A wire between two kernel interfaces that loses, repeats, reorders and damages packets; for tests
 of a TCP.
 
-usage: bad_wire.py --seed N IFACE IFACE      reads settings from standard input, one a line:
+usage: bad_wire.py --seed N [--vlan N] IFACE IFACE
+
+Reads settings from standard input, one a line:
 
     loss=0.01 repeat=0.05 reorder=0.1 damage=0.01        (chances, each 0 when not named)
 
 and answers each line with "set". Runs until its input ends, and then prints how many packets met
-which fate. A packet that is reordered is held until a few later ones, or 5 ms, have passed it.
+which fate. A packet that is reordered is held until a few later ones, or 5 ms, have passed it. With
+--vlan the first interface is a trunk: what comes from there must have that tag, and loses it; what
+goes there gets it.
 """
 import argparse
 import random
 import select
 import socket
+import struct
 import sys
 import time
 
@@ -21,6 +26,9 @@ ETH_P_ALL = 3
 PACKET_OUTGOING = 4
 SOL_PACKET = 263
 PACKET_IGNORE_OUTGOING = 23
+PACKET_AUXDATA = 8
+TP_STATUS_VLAN_VALID = 1 << 4
+ETH_P_8021Q = 0x8100
 HOLD_SECONDS = 0.005
 HEADERS = 14  # damage spares the Ethernet header: the wire would deliver such a frame to nobody
 
@@ -72,9 +80,25 @@ class Wire:
             self.put(entry[2])
 
 
+def tagged(packet, vlan):
+    return packet[:12] + struct.pack("!HH", ETH_P_8021Q, vlan) + packet[12:]
+
+
+def receive(sock):
+    """A packet and its VLAN, 0 without one: the kernel has taken the tag out of the packet."""
+    packet, aux, _, _ = sock.recvmsg(1 << 17, 128)
+    for level, kind, data in aux:
+        if level == SOL_PACKET and kind == PACKET_AUXDATA:
+            status, _, _, _, _, tci, _ = struct.unpack_from("IIIHHHH", data)
+            if status & TP_STATUS_VLAN_VALID:
+                return packet, tci & 0xFFF
+    return packet, 0
+
+
 def side(name):
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     sock.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+    sock.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 20)
     sock.bind((name, ETH_P_ALL))
     sock.setblocking(False)
@@ -88,6 +112,7 @@ def settings(line):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--vlan", type=int, default=0)
     parser.add_argument("ifaces", nargs=2)
     args = parser.parse_args()
     random.seed(args.seed)
@@ -113,9 +138,15 @@ def main():
                 continue
             for _ in range(64):
                 try:
-                    wires[source].carry(source.recv(1 << 17), now)
+                    packet, vlan = receive(source)
                 except BlockingIOError:
                     break
+                if vlan != (args.vlan if source is left else 0):
+                    wires[source].count("foreign")
+                    continue
+                if args.vlan and source is right:
+                    packet = tagged(packet, args.vlan)
+                wires[source].carry(packet, now)
         for wire in wires.values():
             wire.let_go(now)
 

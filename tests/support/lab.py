@@ -366,6 +366,7 @@ class Node(Server):
                 self.device.nic,
                 "--nic-address",
                 self.device.cidr,
+                *(["--nic-vlan", str(self.device.vlan)] if self.device.vlan else []),
                 "--protected-mode",
                 "no",
             ]
@@ -400,9 +401,18 @@ class Node(Server):
 
 
 class Device:
-    """A virtual DPDK device whose other side is a kernel interface in a namespace."""
+    """A virtual DPDK device whose other side is a kernel interface in a namespace.
 
-    def __init__(self, lab, kind, near, far, number, peer, middle=None):
+    middle: a namespace where bad_wire.py joins the two sides; wire is its process. vlan: the node's
+    side of that wire has this tag, the other none. v6: IPv6 addresses besides. mtu: of both sides.
+    """
+
+    def __init__(
+        self, lab, kind, near, far, number, peer, middle=None, vlan=None, v6=False, mtu=None
+    ):
+        self.vlan = vlan
+        self.v6 = v6
+        self.mtu = mtu
         self.lab = lab
         self.middle = middle
         self.wire = None
@@ -411,15 +421,22 @@ class Device:
         self.far = far
         self.address = f"10.77.{number}.2"
         self.peer = f"10.77.{number}.1"
-        self.cidr = self.address + "/24"
+        self.address6 = f"2001:db8:77:{number + 1}::2"
+        self.peer6 = f"2001:db8:77:{number + 1}::1"
+        self.cidr = self.address + "/24" + (f",{self.address6}/64" if v6 else "")
+        self.gateways = self.peer + (f",{self.peer6}" if v6 else "")
+        self.number = number
         self.iface = f"mrv{lab.id}n{number}"
         self.far_iface = peer
 
     @property
     def nic(self):
         if self.kind == "net_tap":
-            return f"net_tap0,iface={self.far_iface}"
-        return f"net_af_xdp0,iface={self.iface},start_queue=0,queue_count=1"
+            return f"net_tap{self.number},iface={self.far_iface}"
+        if self.kind == "net_af_packet":
+            ring = ",framesz=9216,blocksz=36864,framecnt=256" if (self.mtu or 0) > 1500 else ""
+            return f"net_af_packet{self.number},iface={self.iface}{ring}"
+        return f"net_af_xdp{self.number},iface={self.iface},start_queue=0,queue_count=1"
 
     def setup(self):
         if self.kind == "net_tap":
@@ -450,14 +467,18 @@ class Device:
                     "gro",
                     "off",
                 )
+                if self.mtu:
+                    netns.ip("link", "set", name, "mtu", str(self.mtu))
                 netns.ip("link", "set", name, "up")
-        far.ip("addr", "add", self.peer + "/24", "dev", self.far_iface)
+        self.address_far()
         if middle:
             self.wire = self.lab.spawn(
                 "/usr/bin/python3",
                 os.path.join(ROOT, "tests", "support", "bad_wire.py"),
                 "--seed",
                 str(random.randrange(1 << 32)),
+                "--vlan",
+                str(self.vlan or 0),
                 "left",
                 "right",
                 netns=middle,
@@ -466,14 +487,19 @@ class Device:
                 text=True,
             )
 
+    def address_far(self):
+        self.far.ip("addr", "add", self.peer + "/24", "dev", self.far_iface)
+        if self.v6:
+            self.far.ip("addr", "add", self.peer6 + "/64", "dev", self.far_iface, "nodad")
+
     def attach(self):
         """After each start, when the node serves: net_tap makes its interface anew, and sets it up
         by its name, so that it has to stay where it is until then."""
         if self.kind != "net_tap":
             return
         self.near.ip("link", "set", self.far_iface, "netns", self.far.name)
-        self.far.ip("addr", "add", self.peer + "/24", "dev", self.far_iface)
         self.far.ip("link", "set", self.far_iface, "up")
+        self.address_far()
 
     def remove(self):
         subprocess.run(
@@ -512,10 +538,9 @@ class Lab:
     def netns(self, what="p"):
         return Netns(f"mr-{os.getpid()}{what}")
 
-    def device(self, near, far, kind="net_af_xdp", number=0, middle=None):
-        """middle: a namespace where bad_wire.py joins the two sides; device.wire is its process."""
+    def device(self, near, far, kind="net_af_xdp", number=0, middle=None, **more):
         need("ip", "ethtool")
-        device = Device(self, kind, near, far, number, f"mrp{self.id}n{number}", middle)
+        device = Device(self, kind, near, far, number, f"mrp{self.id}n{number}", middle, **more)
         self.devices.append(device)
         device.setup()
         return device
@@ -540,17 +565,18 @@ class Lab:
         options=(),
         middle=None,
         kinds=("net_af_xdp", "net_tap"),
+        v6=False,
         **more,
     ):
         """A node on the first of these kinds of device that works here; as a rule net_af_xdp."""
         for kind in kinds[:1] if middle else kinds:
-            device = self.device(near, far, kind, number, middle)
+            device = self.device(near, far, kind, number, middle, v6=v6)
             node = self.node(
                 name,
                 near,
                 port,
                 device=device,
-                options=["--nic-gateway", device.peer, *options],
+                options=["--nic-gateway", device.gateways, *options],
                 **more,
             )
             try:

@@ -26,12 +26,14 @@ class Resp:
 
     def __init__(self, address, timeout=20.0, make_socket=None):
         make = make_socket or socket.socket
-        family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+        family = socket.AF_UNIX
+        if not isinstance(address, str):
+            family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.sock = make(family, socket.SOCK_STREAM)
         try:
             self.sock.settimeout(timeout)
             self.sock.connect(address)
-            if family == socket.AF_INET:
+            if family != socket.AF_UNIX:
                 self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except BaseException:
             self.sock.close()
