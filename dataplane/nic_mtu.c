@@ -20,6 +20,10 @@
 #define NIC_MTU_MIN 576u /* RFC 1122, 3.3.2; IPv6 needs 1280 */
 /* Ethernet header, VLAN tag and frame check sequence. */
 #define FRAME_EXTRA (uint32_t)(RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN + RTE_ETHER_CRC_LEN)
+/* What most devices count the size of a buffer in. */
+#define ROOM_UNIT 1024u
+/* net_virtio wants room for its own header behind the headroom, too. */
+#define VIRTIO_EXTRA 12u
 /* net_af_packet: what a frame of its ring holds besides the packet, and its size by default. */
 #define PACKET_RING_EXTRA 80u
 #define PACKET_RING_FRAME 2048u
@@ -137,7 +141,7 @@ int nic_mtu_choose(struct nic *nic, const struct rte_eth_dev_info *info, char *e
 		return -EINVAL;
 	}
 	nic->mtu = (uint16_t)mtu;
-	nic->frame_room = (uint16_t)RTE_ALIGN_CEIL(mtu + FRAME_EXTRA, RTE_CACHE_LINE_SIZE);
+	nic->frame_room = (uint16_t)RTE_ALIGN_CEIL(mtu + FRAME_EXTRA + VIRTIO_EXTRA, ROOM_UNIT);
 	if (nic->frame_room < RTE_MBUF_DEFAULT_DATAROOM)
 		nic->frame_room = RTE_MBUF_DEFAULT_DATAROOM;
 	if (is_driver(info, "net_af_xdp") && nic->frame_room > RTE_MBUF_DEFAULT_DATAROOM)

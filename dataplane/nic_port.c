@@ -105,8 +105,10 @@ static void rx_frames(struct nic_queue *q, struct rte_mbuf **ms, unsigned n, boo
 
 		if (i + 1 < n)
 			rte_prefetch0(rte_pktmbuf_mtod(ms[i + 1], void *));
-		if (unlikely(ms[i]->nb_segs != 1)) {
-			rte_pktmbuf_free(ms[i]); /* no scattered receive was asked for */
+		/* A device that knows few sizes of buffers fills no more of one than the next
+		   smaller size: the rest of a large frame fits behind. */
+		if (unlikely(ms[i]->nb_segs != 1) && rte_pktmbuf_linearize(ms[i])) {
+			rte_pktmbuf_free(ms[i]);
 			q->core->ctr.rx_drops++;
 			continue;
 		}

@@ -14,10 +14,9 @@
 #include <rte_ring.h>
 
 #define NIC_BURST           64
-#define NIC_RX_DESC         2048
-#define NIC_TX_DESC         2048
-#define NIC_POOL_SIZE       16383
-#define NIC_POOL_SIZE_JUMBO 8191 /* of buffers that are four times as large */
+#define NIC_DESC_MAX        2048u
+#define NIC_POOL_BASE       16384 /* buffers for up to four queues */
+#define NIC_POOL_BASE_JUMBO 8192  /* of buffers that are five times as large */
 #define NIC_POOL_CACHE      256
 #define NIC_RING            4096
 #define NIC_PRIV            RTE_ALIGN_CEIL(sizeof(struct pkt), RTE_MBUF_PRIV_ALIGN)

@@ -65,6 +65,18 @@ static bool is_wakeable(const char *driver)
 	return false;
 }
 
+/* How many buffers and descriptors. Waiting for frames takes a quarter of the buffers, half on
+   net_vmxnet3, which fills two rings; being sent takes another quarter at most. */
+static void port_size(struct nic *nic)
+{
+	const unsigned base = nic->mtu > RTE_ETHER_MTU ? NIC_POOL_BASE_JUMBO : NIC_POOL_BASE;
+	const unsigned size = base * ((nic->nr_queues + 3u) / 4);
+	const unsigned descs = rte_align32prevpow2(size / 4 / nic->nr_queues);
+
+	nic->nr_pkts = size - 1; /* the best size of a pool is one less than a power of two */
+	nic->rx_desc = nic->tx_desc = (uint16_t)RTE_MIN(descs, NIC_DESC_MAX);
+}
+
 static int port_configure(struct nic *nic, char *err, size_t err_len)
 {
 	struct rte_eth_dev_info info;
@@ -99,8 +111,7 @@ static int port_configure(struct nic *nic, char *err, size_t err_len)
 		nic->nr_queues--;
 	if (rc)
 		goto failed;
-	nic->rx_desc = NIC_RX_DESC;
-	nic->tx_desc = NIC_TX_DESC;
+	port_size(nic);
 	rc = rte_eth_dev_adjust_nb_rx_tx_desc(nic->port, &nic->rx_desc, &nic->tx_desc);
 	if (rc && rc != -ENOTSUP)
 		goto failed;
@@ -123,7 +134,6 @@ static int port_queues(struct nic *nic, char *err, size_t err_len)
 	int rc = 0;
 
 	snprintf(name, sizeof(name), "nic%u", nic->port);
-	nic->nr_pkts = nic->mtu > RTE_ETHER_MTU ? NIC_POOL_SIZE_JUMBO : NIC_POOL_SIZE;
 	nic->mpool = rte_pktmbuf_pool_create(name, nic->nr_pkts, NIC_POOL_CACHE, NIC_PRIV,
 		(uint16_t)(nic->frame_room + RTE_PKTMBUF_HEADROOM),
 		(int)rte_eth_dev_socket_id(nic->port));

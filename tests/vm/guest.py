@@ -12,6 +12,7 @@ import platform
 import re
 import shutil
 import socket
+import subprocess
 import time
 
 import initramfs
@@ -19,6 +20,7 @@ from lab import BUILD, Failed, Skipped, check, need, shell, until
 from resp import Resp
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+WIRE, QEMU_WIRE = 7100, 7200  # UDP ports of NICs in a VLAN: the wire's and QEMU's
 QEMU = "qemu-system-x86_64"
 MODULES = ("vfio_pci", "vfio_iommu_type1", "uio_pci_generic", "nfit", "nd_pmem")
 
@@ -68,34 +70,55 @@ class Qmp:
 
 
 class Nic:
-    """A NIC of the guest and the tap interface at its other end."""
+    """A NIC of the guest and the tap interface at its other end. options: of QEMU's device; mtu and
+    vlan: of both ends, when they are to be other than usual."""
 
-    def __init__(self, model, number, queues=1, options=""):
+    def __init__(self, model, number, queues=1, options="", mtu=0, vlan=0):
         self.model, self.number, self.queues, self.options = model, number, queues, options
+        self.mtu, self.vlan = mtu, vlan
         self.tap = f"tap{number}"
         self.name = f"nic{number}"
         self.pci = f"0000:00:{0x10 + number:02x}.0"
-        self.address = f"10.78.{number}.2"
-        self.peer = f"10.78.{number}.1"
+        self.address, self.peer = (f"10.78.{number}.{end}" for end in (2, 1))
+        self.address_v6, self.peer_v6 = (f"fd78:{number}::{end}" for end in (2, 1))
 
     def __str__(self):
         return self.model
 
-    def setup(self):
-        queues = ["multi_queue"] if self.queues > 1 else []
-        shell("ip", "tuntap", "add", "dev", self.tap, "mode", "tap", *queues)
-        shell("ip", "addr", "add", self.peer + "/24", "dev", self.tap)
+    def setup(self, lab):
+        if self.vlan:
+            wire = lab.spawn(
+                os.path.join(HERE, "vlan_wire.py"),
+                *(self.tap, str(self.vlan), str(WIRE + self.number), str(QEMU_WIRE + self.number)),
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            check(wire.stdout.readline() == "ready\n", "the wire of the VLAN does not start")
+        else:
+            queues = ["multi_queue"] if self.queues > 1 else []
+            shell("ip", "tuntap", "add", "dev", self.tap, "mode", "tap", *queues)
+        if self.mtu:
+            shell("ip", "link", "set", self.tap, "mtu", str(self.mtu))
         shell("ip", "link", "set", self.tap, "up")
+        shell("ip", "addr", "add", self.peer + "/24", "dev", self.tap)
+        shell("ip", "addr", "add", self.peer_v6 + "/64", "dev", self.tap, "nodad")
+
+    def directives(self):
+        """What tells the node of it."""
+        args = f"--nic {self.pci} --nic-address {self.address}/24,{self.address_v6}/64"
+        return f"{args} --nic-vlan {self.vlan} --nic-mtu {self.mtu}"
 
     def arguments(self):
-        back = f"tap,id=net{self.number},ifname={self.tap},script=no,downscript=no"
-        if self.queues > 1:
-            back += f",queues={self.queues}"
+        if self.vlan:
+            back = f"socket,udp=127.0.0.1:{WIRE + self.number}"
+            back += f",localaddr=127.0.0.1:{QEMU_WIRE + self.number}"
+        else:
+            back = f"tap,ifname={self.tap},script=no,downscript=no,queues={self.queues}"
         front = (
             f"{self.model},id={self.name},netdev=net{self.number},addr={0x10 + self.number:#x},"
             f"romfile=,mac=52:54:00:78:00:{self.number:02x}"
         )
-        return ["-netdev", back, "-device", front + self.options]
+        return ["-netdev", f"{back},id=net{self.number}", "-device", front + self.options]
 
 
 class Guest:
@@ -124,7 +147,7 @@ class Guest:
             MODULES,
         )
         for nic in self.nics:
-            nic.setup()
+            nic.setup(lab)
 
     def command(self):
         args = [QEMU, "-accel", "tcg,thread=multi", "-machine", self.machine]
@@ -230,9 +253,7 @@ class GuestNode:
 
     def arguments(self):
         args = f"--port {self.port} --protected-mode no --enable-debug-command yes"
-        for nic in self.nics:
-            args += f" --nic {nic.pci} --nic-address {nic.address}/24"
-        return f"{args} {self.options}"
+        return " ".join([args, *(nic.directives() for nic in self.nics), self.options])
 
     def check_says(self, status, *wanted):
         """millrace --check ends with this status and says, among other things, what is wanted."""
@@ -269,8 +290,9 @@ class GuestNode:
         """What it has said since its start."""
         return self.guest.console[self.began :]
 
-    def connect(self, nic=None, timeout=30.0):
-        return Resp(((nic or self.nics[0]).address, self.port), timeout)
+    def connect(self, nic=None, timeout=30.0, v6=False):
+        nic = nic or self.nics[0]
+        return Resp((nic.address_v6 if v6 else nic.address, self.port), timeout)
 
     def call(self, *args):
         with self.connect(timeout=5.0) as conn:

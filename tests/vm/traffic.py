@@ -11,20 +11,20 @@ from lab import Failed, check, equal, need, until
 SIZES = (0, 1, 100, 1447, 1448, 1449, 5000, 70000, 500000)
 
 
-def connect_both(node, nic):
+def connect_all(node, nic, v6):
     """Connections over a NIC, at least one on each poll core."""
     conns = []
     while len(conns) < 40:
-        conns.append(node.connect(nic))
+        conns.append(node.connect(nic, v6=v6))
         conns[-1].call("PING")
         if all(core["clients"] for core in node.cores()):
             return conns
     raise Failed(f"{nic}: {len(conns)} connections, and not one on some poll core: {node.cores()}")
 
 
-def sizes(node, nic):
+def sizes(node, nic, v6):
     """Values of many sizes there and back, over several cores at once."""
-    conns = connect_both(node, nic)
+    conns = connect_all(node, nic, v6)
     for number, conn in enumerate(conns):
         for size in SIZES:
             conn.send("SET", f"size:{nic.number}:{number}:{size}", pattern(number, size))
@@ -104,12 +104,36 @@ def link_loss(guest, node, nic, seconds=0.7):
     print(f"{nic}: link lost and found, {acked} writes", flush=True)
 
 
+def handed_over(before, after):
+    """The share of frames that came to another core than their flow's."""
+    handed, received = (
+        sum(core[what] for core in after) - sum(core[what] for core in before)
+        for what in ("rx_handed_over", "rx_pkts")
+    )
+    return handed / received
+
+
+def outgoing(lab, node, nic):
+    """A connection that the node opens across the NIC: it replicates. The share of frames that came
+    to another core."""
+    stock = lab.stock("stock", bind=f"127.0.0.1 {nic.peer}").start()
+    before = node.cores()
+    node.call("REPLICAOF", nic.peer, str(stock.port))
+    until("the link", lambda: node.info("replication")["master_link_status"] == "up", 60)
+    with stock.connect() as conn:
+        conn.pipeline([("SET", f"out:{i}", pattern(i, 1000)) for i in range(500)])
+    until("equal data", lambda: node.call("DEBUG", "DIGEST") == stock.call("DEBUG", "DIGEST"), 30)
+    share = handed_over(before, node.cores())
+    node.call("REPLICAOF", "NO", "ONE")
+    return share
+
+
 def drive(node, nic):
-    """Values and redis-benchmark. The share of frames that came to another core than
-    their flow's."""
+    """Values and redis-benchmark. The share of frames that came to another core."""
     before = node.cores()
     began = time.monotonic()
-    sizes(node, nic)
+    for v6 in (False, True):
+        sizes(node, nic, v6)
     benchmark(node, nic)
     after = node.cores()
     gained = [{key: b[key] - a[key] for key in b} for a, b in zip(before, after)]
@@ -117,4 +141,4 @@ def drive(node, nic):
         for what in ("rx_pkts", "tx_pkts", "commands"):
             check(core[what] > 0, f"{nic}: core {number} has no {what}: {gained}")
     print(f"{nic}: driven for {time.monotonic() - began:.1f} s", flush=True)
-    return sum(core["rx_handed_over"] for core in gained) / sum(core["rx_pkts"] for core in gained)
+    return handed_over(before, after)

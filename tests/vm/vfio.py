@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """PCI NICs bound to vfio-pci behind an IOMMU, which lets them reach the node's buffers only; more
-poll cores than the NICs have queues.
+poll cores than the NICs have queues, large packets, VLANs.
 """
 import sys
 
@@ -13,9 +13,9 @@ from lab import equal, run_test
 def test(lab):
     virtio = ",mq=on,rss=on,vectors=6,iommu_platform=on,disable-legacy=on"
     nics = [
-        guest.Nic("e1000e", 0),
-        guest.Nic("vmxnet3", 1),
-        guest.Nic("virtio-net-pci", 2, queues=2, options=virtio),
+        guest.Nic("e1000e", 0, mtu=9000, vlan=78),
+        guest.Nic("vmxnet3", 1, mtu=9000),
+        guest.Nic("virtio-net-pci", 2, queues=2, options=virtio, mtu=9000),
     ]
     machine = guest.Guest(
         lab,
