@@ -2,6 +2,7 @@
 #include "app/control.h"
 
 #include "app/listen.h"
+#include "app/network.h"
 #include "app/replication.h"
 #include "app/snapshot.h"
 #include "checks.h"
@@ -485,6 +486,7 @@ int control_run(struct control *c)
 		run_jobs(c);
 		snapshot_cron(c);
 		shutdown_cron(c);
+		network_tick(c->srv, c->tick_ms);
 		if (c->tick_ms - c->last_rate_ms >= TICK_MS)
 			measure_rates(c);
 	}

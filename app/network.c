@@ -13,9 +13,12 @@
 #include <string.h>
 #include <sys/random.h>
 
+#define LINK_EVERY_MS 300
+
 struct network {
 	bool eal;
 	unsigned nr;
+	int64_t looked_ms; /* at the links */
 	struct nic *nics[CONFIG_MAX_NICS];
 };
 
@@ -131,6 +134,17 @@ int network_start(struct server *srv, char *err, size_t err_len)
 	for (unsigned i = 0; i < srv->cfg->nr_nics && rc == 0; i++)
 		rc = nic_up(srv, i, secret, err, err_len);
 	return rc;
+}
+
+void network_tick(struct server *srv, int64_t now_ms)
+{
+	struct network *net = srv->net;
+
+	if (!net || now_ms - net->looked_ms < LINK_EVERY_MS)
+		return;
+	net->looked_ms = now_ms;
+	for (unsigned i = 0; i < net->nr; i++)
+		nic_link_poll(net->nics[i]);
 }
 
 void network_stop(struct server *srv)

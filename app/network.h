@@ -15,6 +15,8 @@ int network_eal_start(struct server *srv, char *err, size_t err_len);
 void network_eal_stop(struct server *srv);
 /* Opens the ports, gives each core its stack and listens. Before the cores run. */
 int network_start(struct server *srv, char *err, size_t err_len);
+/* Looks after the links; control thread, each tick of its loop. */
+void network_tick(struct server *srv, int64_t now_ms);
 void network_stop(struct server *srv); /* the cores have stopped */
 
 #endif

@@ -64,6 +64,9 @@ int nic_open(
 int nic_attach(struct nic *nic, struct core *core, char *err, size_t err_len);
 /* Brings the link up and announces the address. After all cores are attached. */
 int nic_start(struct nic *nic, char *err, size_t err_len);
+/* Looks whether the device has its link, where it can tell, and tells the operator and all cores
+ * when that has changed. Control thread, a few times a second. */
+void nic_link_poll(struct nic *nic);
 /* Ends the stacks of the port (the cores' loops have ended) and closes it. */
 void nic_close(struct nic **nic);
 

@@ -33,7 +33,7 @@
 	(uint32_t)(4096 - 2 * RTE_CACHE_LINE_SIZE - sizeof(struct rte_mbuf) - NIC_PRIV -           \
 		   RTE_PKTMBUF_HEADROOM - 256)
 
-static int interface_ioctl(unsigned if_index, unsigned long what, struct ifreq *ifr)
+int nic_interface_ioctl(unsigned if_index, unsigned long what, struct ifreq *ifr)
 {
 	int fd, rc;
 
@@ -52,14 +52,14 @@ static uint32_t interface_mtu(unsigned if_index)
 {
 	struct ifreq ifr = {0};
 
-	return interface_ioctl(if_index, SIOCGIFMTU, &ifr) ? 0 : (uint32_t)ifr.ifr_mtu;
+	return nic_interface_ioctl(if_index, SIOCGIFMTU, &ifr) ? 0 : (uint32_t)ifr.ifr_mtu;
 }
 
 static int interface_mtu_set(unsigned if_index, uint32_t mtu)
 {
 	struct ifreq ifr = {.ifr_mtu = (int)mtu};
 
-	return interface_ioctl(if_index, SIOCSIFMTU, &ifr);
+	return nic_interface_ioctl(if_index, SIOCSIFMTU, &ifr);
 }
 
 static bool is_driver(const struct rte_eth_dev_info *info, const char *name)

@@ -9,6 +9,7 @@
 #include "dataplane/nic.h"
 #include "dataplane/nic_rss.h"
 
+#include <net/if.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_ring.h>
@@ -45,6 +46,8 @@ struct nic {
 	uint16_t rx_desc, tx_desc;
 	struct rte_ether_addr mac;
 	uint64_t tx_offloads, rx_offloads;
+	unsigned if_index; /* the kernel's interface that a virtual device stands on; 0: none */
+	bool is_link_up;
 	bool wakes; /* stands on descriptors that end a sleep: nic_wake.h */
 	unsigned nr_cores;
 	struct rte_mempool *mpool;
@@ -68,6 +71,9 @@ void nic_log(const struct nic *nic, int level, const char *fmt, ...)
 int nic_mtu_choose(struct nic *nic, const struct rte_eth_dev_info *info, char *err, size_t err_len);
 /* Tells the device, which is configured, if the operator has chosen. 0 or -errno. */
 int nic_mtu_apply(struct nic *nic, const struct rte_eth_dev_info *info);
+
+/* nic_mtu.c: asks the kernel about the interface that the device stands on. 0 or -errno. */
+int nic_interface_ioctl(unsigned if_index, unsigned long what, struct ifreq *ifr);
 
 /* nic_peers.c: struct net_ops; ctx is the queue. */
 void nic_queue_neigh_learned(

@@ -87,6 +87,8 @@ static int port_configure(struct nic *nic, char *err, size_t err_len)
 	if (rc)
 		goto failed;
 	nic->wakes = is_wakeable(info.driver_name);
+	nic->if_index = info.if_index;
+	nic->is_link_up = true; /* until it is seen to be otherwise */
 	nic->nr_queues = nic_rss_queues(&info, nic->nr_cores);
 	if (nic->nr_queues > 1)
 		nic_rss_request(&info, &conf);

@@ -398,6 +398,16 @@ void arp_output(struct net *net, struct pkt *p, uint32_t next_hop_v4)
 	entry_wait(t, e, p);
 }
 
+void arp_doubt_all(struct net *net)
+{
+	struct arp_table *t = net->arp;
+
+	/* Each serves until its probes, a second apart, stay unanswered. */
+	for (uint32_t i = 0; i < net->cfg.max_arp; i++)
+		if (t->entries[i].state == ARP_REACHABLE)
+			timer_arm(&net->wheel, &t->entries[i].timer, net->now_us);
+}
+
 static void announce_all(struct net *net)
 {
 	for (uint32_t i = 0; i < net->nr_v4; i++)

@@ -37,6 +37,9 @@ bool arp_lookup(struct net *net, uint32_t next_hop_v4, uint8_t mac[NET_MAC_LEN])
 /* Notes that a station was seen (here or by another core). */
 void arp_learn(struct net *net, uint32_t ip_v4, const uint8_t mac[NET_MAC_LEN]);
 
+/* No station is believed any more to be where it was, but asked first. */
+void arp_doubt_all(struct net *net);
+
 /* Announces our addresses, now and in two seconds. */
 void arp_announce(struct net *net);
 

@@ -58,6 +58,8 @@
 #define NET_CTRS(X)                                                                                \
 	X(PKTS_IN, "pkts_in", "frames received")                                                   \
 	X(PKTS_OUT, "pkts_out", "frames sent")                                                     \
+	X(LINK_UP, "link_up", "times the link came back")                                          \
+	X(LINK_DOWN, "link_down", "times the link was lost")                                       \
 	X(ARP_REQ_IN, "arp_requests_in", "ARP requests for our address")                           \
 	X(ARP_REQ_OUT, "arp_requests_out", "ARP requests sent")                                    \
 	X(ARP_CONFLICT, "arp_conflicts", "another station uses our address")                       \

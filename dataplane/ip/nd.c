@@ -133,7 +133,6 @@ static void announce_again(struct timer *timer, uint64_t now_us)
 
 void nd_announce(struct net *net)
 {
-	nd_cache_doubt_all(net->nd);
 	advertise_valid(net);
 	timer_arm(&net->wheel, &net->nd->announce, net->now_us + ND_AGAIN_US);
 }

@@ -48,9 +48,11 @@ void nd_learn(struct net *net, const struct ip_addr *ip, const uint8_t mac[NET_M
 /* Begins the test of all addresses; is_speaker: sends for it. See net_start(). */
 void nd_start(struct net *net, bool is_speaker);
 
-/* Advertises the valid addresses, now and a second later, and believes no neighbour any more
-   without asking: the link was down. */
+/* Advertises the valid addresses, now and a second later. */
 void nd_announce(struct net *net);
+
+/* No station is believed any more to be where it was, but asked when it is next used. */
+void nd_doubt_all(struct net *net);
 
 /* Another core has seen that the address is not ours alone. */
 void nd_addr_duplicate(struct net *net, const struct ip_addr *ip);

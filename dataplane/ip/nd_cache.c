@@ -165,9 +165,11 @@ void nd_cache_doubt(struct nd_table *t, struct nd_entry *e)
 	timer_cancel(&t->net->wheel, &e->timer);
 }
 
-void nd_cache_doubt_all(struct nd_table *t)
+void nd_doubt_all(struct net *net)
 {
-	for (uint32_t i = 0; i < t->net->cfg.max_arp; i++)
+	struct nd_table *t = net->nd;
+
+	for (uint32_t i = 0; i < net->cfg.max_arp; i++)
 		if (t->entries[i].state != ND_FREE)
 			nd_cache_doubt(t, &t->entries[i]);
 }

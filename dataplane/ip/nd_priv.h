@@ -54,7 +54,6 @@ void nd_cache_resolve(
 void nd_cache_confirm(struct nd_table *t, struct nd_entry *e);
 /* It may not be there any more. */
 void nd_cache_doubt(struct nd_table *t, struct nd_entry *e);
-void nd_cache_doubt_all(struct nd_table *t);
 
 /* nd.c */
 /* Asks for a station; mac NULL: everyone whose address ends like this. */

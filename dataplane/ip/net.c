@@ -314,6 +314,20 @@ void net_announce(struct net *net)
 		nd_announce(net);
 }
 
+void net_link(struct net *net, bool is_up, bool is_speaker)
+{
+	if (is_speaker)
+		net_count(net, is_up ? NET_CTR_LINK_UP : NET_CTR_LINK_DOWN);
+	if (!is_up)
+		return;
+	arp_doubt_all(net);
+	if (net->nr_v6)
+		nd_doubt_all(net);
+	if (is_speaker)
+		net_announce(net);
+	tcp_link_up(net);
+}
+
 void net_neigh_learn(struct net *net, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN],
 	bool is_confirmed)
 {

@@ -204,6 +204,11 @@ void net_start(struct net *net, bool is_speaker);
    7.2.6), now and once more later. When the link is up again; one core of several suffices. */
 void net_announce(struct net *net);
 
+/* The device has lost its link, or has it again: then neighbours are asked anew where they are, our
+   addresses are announced, and what waits for a distant retransmission is sent soon. Every core;
+   is_speaker: as in net_start(). */
+void net_link(struct net *net, bool is_up, bool is_speaker);
+
 /* What neigh_learned() and addr_duplicate() reported on another core. */
 void net_neigh_learn(struct net *net, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN],
 	bool is_confirmed);

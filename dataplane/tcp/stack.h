@@ -41,6 +41,9 @@ bool tcp_fast_input(struct net *net, struct pkt *p);
 /* Handles an ICMP error after checking that it is about something in flight (RFC 5927). */
 void tcp_icmp_input(struct net *net, const struct tcp_icmp_error *err);
 
+/* The link is back: timers that wait longer than the path takes are shortened to that. */
+void tcp_link_up(struct net *net);
+
 /* Sends what is pending, then reports and frees the dead. */
 void tcp_run(struct net *net);
 

@@ -7,6 +7,8 @@
  */
 #include "dataplane/tcp/conn.h"
 
+#include "dataplane/tcp/stack.h"
+
 #include <errno.h>
 
 #define BACKOFF_MAX 16u
@@ -97,6 +99,17 @@ void tcp_rtx_rearm(struct tcp_conn *c, uint64_t reo_us)
 		rtx_arm(c, TCP_RTX_TLP, pto);
 	else
 		rtx_arm(c, TCP_RTX_RTO, tcp_rto_us(c));
+}
+
+/* The back-off stays as it is: if nothing comes back the next wait is as long as ever. */
+void tcp_link_up(struct net *net)
+{
+	struct tcp_conn *c;
+
+	TAILQ_FOREACH(c, &net->tcp->all, all_link)
+		if ((c->rtx_mode == TCP_RTX_SYN || c->rtx_mode == TCP_RTX_RTO) && c->backoff &&
+			c->rtx_at_us > net->now_us + c->rto_us)
+			rtx_arm(c, c->rtx_mode, c->rto_us);
 }
 
 void tcp_rtx_arm_syn(struct tcp_conn *c)

@@ -320,6 +320,30 @@ static void answers_reach_the_other_core(void **state)
 	lab_down(&lab);
 }
 
+/* The one that answered before is asked, and given up when it is there no more. */
+static void link_that_is_back_has_stations_asked_again(void **state)
+{
+	struct lab lab;
+	struct tap tap;
+	uint8_t frame[2048];
+
+	tap_up(&lab, &tap, 21);
+	lab_inject(
+		&lab.b, frame, arp_build(frame, bcast, ARP_OP_REQUEST, mac9, IP9, host_v4(&lab.b)));
+	lab_run(&lab, SEC);
+	tap.nr = 0;
+	net_link(&lab.b.net, true, false);
+	assert_int_equal(tap.nr, 0); /* another core announces */
+	lab_inject(&lab.b, frame, ping_build(frame, lab.b.cfg.mac, host_v4(&lab.b), 64));
+	assert_int_equal(tap.nr, 1); /* it serves meanwhile */
+	lab_run(&lab, 10 * SEC);
+	assert_int_equal(tap.nr, 4); /* and three questions */
+	assert_memory_equal(tap.bytes[1], mac9, 6);
+	lab_inject(&lab.b, frame, ping_build(frame, lab.b.cfg.mac, host_v4(&lab.b), 64));
+	assert_memory_equal(tap.bytes[4], bcast, 6);
+	lab_down(&lab);
+}
+
 static void echo_returns_the_same_bytes(void **state)
 {
 	struct lab lab;
@@ -689,6 +713,7 @@ int main(void)
 		cmocka_unit_test(conflict_is_counted_and_defended_seldom),
 		cmocka_unit_test(announcement_is_sent_twice),
 		cmocka_unit_test(answers_reach_the_other_core),
+		cmocka_unit_test(link_that_is_back_has_stations_asked_again),
 		cmocka_unit_test(echo_returns_the_same_bytes),
 		cmocka_unit_test(nothing_sent_to_many_is_answered),
 		cmocka_unit_test(impossible_sources_are_dropped),

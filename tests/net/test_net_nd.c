@@ -633,14 +633,18 @@ static void address_in_use_is_defended_seldom(void **state)
 	lab_down(&lab);
 }
 
-static void announcement_makes_neighbours_doubtful(void **state)
+static void link_that_is_back_makes_neighbours_doubtful(void **state)
 {
 	struct lab lab;
 	struct tap tap;
 
 	v6_tap_up(&lab, &tap, 18);
 	reach(&lab);
-	net_announce(&lab.b.net);
+	net_link(&lab.b.net, false, true);
+	assert_int_equal(tap.nr, 0);
+	net_link(&lab.b.net, true, true);
+	assert_int_equal(host_ctr(&lab.b, NET_CTR_LINK_DOWN), 1);
+	assert_int_equal(host_ctr(&lab.b, NET_CTR_LINK_UP), 1);
 	assert_int_equal(tap.nr, 3); /* ARP and two addresses */
 	lab_run(&lab, 1500000);
 	assert_int_equal(tap.nr, 5);
@@ -705,7 +709,7 @@ int main(void)
 		cmocka_unit_test(only_the_speaker_speaks),
 		cmocka_unit_test(duplicate_is_found_and_not_used),
 		cmocka_unit_test(address_in_use_is_defended_seldom),
-		cmocka_unit_test(announcement_makes_neighbours_doubtful),
+		cmocka_unit_test(link_that_is_back_makes_neighbours_doubtful),
 		cmocka_unit_test(answers_reach_the_other_core),
 	};
 

@@ -431,6 +431,43 @@ static void idle_connection_sleeps(void **state)
 	lab_down(&lab);
 }
 
+static enum lab_verdict cut_hook(struct lab *lab, struct sniff *s, void *ctx)
+{
+	return *(const bool *)ctx ? LAB_DROP : LAB_PASS;
+}
+
+static bool b_has_3000(struct lab *lab)
+{
+	return lab->b.app.rx_done == 3000;
+}
+
+/* After ten seconds without the link the next retransmission is seconds away: the link's return
+   brings it near. */
+static void link_that_is_back_ends_long_waits(void **state)
+{
+	struct lab lab;
+	bool is_cut = false;
+	uint64_t since_us;
+
+	lab_init(&lab, 40);
+	lab.hook = cut_hook;
+	lab.hook_ctx = &is_cut;
+	lab_up(&lab, 16);
+	lab_establish(&lab);
+	is_cut = true;
+	net_link(&lab.a.net, false, true);
+	lab.a.app.tx_total = 3000;
+	app_feed(&lab.a.app);
+	lab_run(&lab, 10 * SEC);
+	is_cut = false;
+	net_link(&lab.a.net, true, true);
+	since_us = lab.now_us;
+	assert_true(lab_run_until(&lab, b_has_3000, 60 * SEC));
+	assert_true(lab.now_us - since_us < 500000);
+	assert_int_equal(lab.a.app.nr_closed, 0);
+	lab_down(&lab);
+}
+
 static void idle_connection_starts_slowly_again(void **state)
 {
 	struct lab lab;
@@ -486,6 +523,7 @@ int main(void)
 		cmocka_unit_test(dead_peer_is_found_by_keepalive),
 		cmocka_unit_test(user_timeout_ends_a_stuck_connection),
 		cmocka_unit_test(idle_connection_sleeps),
+		cmocka_unit_test(link_that_is_back_ends_long_waits),
 		cmocka_unit_test(idle_connection_starts_slowly_again),
 		cmocka_unit_test(clock_that_jumps_does_no_harm),
 	};
