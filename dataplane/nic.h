@@ -67,6 +67,9 @@ int nic_start(struct nic *nic, char *err, size_t err_len);
 /* Looks whether the device has its link, where it can tell, and tells the operator and all cores
  * when that has changed. Control thread, a few times a second. */
 void nic_link_poll(struct nic *nic);
+/* Has it, or cannot tell. The link of a virtual device may come up with its peer only. Control
+ * thread. */
+bool nic_link_is_up(const struct nic *nic);
 /* Ends the stacks of the port (the cores' loops have ended) and closes it. */
 void nic_close(struct nic **nic);
 

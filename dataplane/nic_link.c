@@ -65,3 +65,8 @@ void nic_link_poll(struct nic *nic)
 			free(msg);
 	}
 }
+
+bool nic_link_is_up(const struct nic *nic)
+{
+	return link_look(nic) != LINK_DOWN;
+}
