@@ -2,12 +2,14 @@
 """Clients across a NIC of the guest, and what has to be true of their traffic."""
 import hashlib
 import re
+import socket
 import subprocess
 import time
 
 import writer
 from lab import Failed, check, equal, need, until
 
+ETH_P_ARP = 0x0806
 SIZES = (0, 1, 100, 1447, 1448, 1449, 5000, 70000, 500000)
 
 
@@ -88,17 +90,38 @@ def verify(node, running, nic):
     return verdict.acked
 
 
-def link_loss(guest, node, nic, seconds=0.7):
-    """The link goes down under load and comes back; no connection ends, and nothing is lost."""
+def await_announcement(sock, nic, timeout=10):
+    """A request for the node's address that comes from that address (gratuitous ARP)."""
+    address = socket.inet_aton(nic.address)
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        sock.settimeout(max(0.01, end - time.monotonic()))
+        frame = sock.recv(2048)
+        if frame[20:22] == b"\0\1" and frame[28:32] == frame[38:42] == address:
+            return
+    raise Failed(f"{nic}: the link is back, and the node did not announce itself")
+
+
+def link_loss(guest, node, nic):
+    """The link goes down under load and comes back; no connection ends, nothing is lost, the node
+    says so and announces itself anew."""
+    name = f"nic {nic.pci}: link"
     running = write(node, nic, f"link{nic.number}")
     progress(running, nic, "at first")
     guest.qmp.call("set_link", name=nic.name, up=False)
-    time.sleep(seconds / 2)
+    until(f"{nic}: word of the loss", lambda: f"{name} down" in node.log, 20)
     during = running.acked
-    time.sleep(seconds)
+    time.sleep(0.5)
     equal(running.acked, during, f"{nic}: acknowledged writes without a link")
-    guest.qmp.call("set_link", name=nic.name, up=True)
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ARP)) as sock:
+        sock.bind((nic.tap, ETH_P_ARP))
+        guest.qmp.call("set_link", name=nic.name, up=True)
+        try:
+            await_announcement(sock, nic)
+        except TimeoutError:
+            raise Failed(f"{nic}: no ARP at all when the link was back") from None
     progress(running, nic, "the link is back")
+    check(f"{name} up" in node.log, f"{nic}: no word of the link's return")
     running.stop()
     acked = verify(node, running, nic)
     print(f"{nic}: link lost and found, {acked} writes", flush=True)
