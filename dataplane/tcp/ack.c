@@ -157,8 +157,8 @@ static uint32_t reno_detect(struct tcp_conn *c, struct tcp_ack_ctx *ctx)
 			c->reno_sacked += c->mss;
 			ctx->delivered += c->mss;
 		}
-		if (c->dupacks != TCP_DUP_THRESH || c->ca_state != TCP_CA_OPEN ||
-			seq_lt(c->snd_una, c->recover))
+		/* (In OPEN, snd_una has passed the last recovery point: RFC 6582, 3.2 step 2.) */
+		if (c->dupacks != TCP_DUP_THRESH || c->ca_state != TCP_CA_OPEN)
 			return 0;
 	} else if (!(ctx->acked && c->ca_state == TCP_CA_RECOVERY)) {
 		if (ctx->acked && c->ca_state == TCP_CA_OPEN)

@@ -5,6 +5,8 @@
  */
 #include "tests/net/wire.h"
 
+#include "dataplane/tcp/conn.h"
+
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -503,6 +505,33 @@ static void clock_that_jumps_does_no_harm(void **state)
 	lab_down(&lab);
 }
 
+/* Without SACK duplicate ACKs below the last recovery point start no recovery. That point must not
+   seem to lie ahead after 2^31 bytes. */
+static void recovery_point_does_not_wrap(void **state)
+{
+	struct lab lab;
+	struct watch w;
+	struct tcp_conn *c;
+
+	lab_init(&lab, 20);
+	lab_up(&lab, 4);
+	lab_establish(&lab);
+	c = lab.a.app.conn;
+	c->has_sack = false;
+	send_bytes(&lab.a.app, 20 * 1448);
+	lab_run(&lab, SEC);
+	c->recover = c->snd_una - 0x7fffffffu; /* as if so much had been sent without a loss */
+	send_bytes(&lab.a.app, 20 * 1448);
+	lab_run(&lab, SEC);
+	watch_start(&lab, &w, &lab.a);
+	w.drop_nth = 1u << 2;
+	send_bytes(&lab.a.app, 10 * 1448);
+	assert_true(lab_run_until(&lab, b_has_all, 10 * SEC));
+	assert_int_equal(host_ctr(&lab.a, NET_CTR_FAST_RETRANS), 1);
+	assert_int_equal(host_ctr(&lab.a, NET_CTR_RTO), 0);
+	lab_down(&lab);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -526,6 +555,7 @@ int main(void)
 		cmocka_unit_test(link_that_is_back_ends_long_waits),
 		cmocka_unit_test(idle_connection_starts_slowly_again),
 		cmocka_unit_test(clock_that_jumps_does_no_harm),
+		cmocka_unit_test(recovery_point_does_not_wrap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
