@@ -38,7 +38,7 @@ struct tcp_conn *tcp_conn_make(struct tcp_stack *ts, const struct tcp_key *key)
 	c->node.hash = tcp_key_hash(ts, key);
 	c->ts_offset = tcp_ts_offset(ts, key);
 	c->path_mss = tcp_mss_of(ts->net->cfg.mtu, &key->raddr);
-	c->peer_mss = TCP_DEFAULT_MSS;
+	c->peer_mss = tcp_default_mss(&key->raddr);
 	c->rcv_mss = TCP_DEFAULT_MSS;
 	c->rcv_wscale = wscale_for(cfg->rcv_buf);
 	c->rto_us = (uint32_t)cfg->rto_init_us;
@@ -65,7 +65,7 @@ void tcp_conn_set_mss(struct tcp_conn *c)
 
 void tcp_conn_take_opts(struct tcp_conn *c, const struct tcp_opts *opts)
 {
-	c->peer_mss = opts->has_mss ? opts->mss : TCP_DEFAULT_MSS;
+	c->peer_mss = opts->has_mss ? opts->mss : tcp_default_mss(&c->node.key.raddr);
 	if (c->peer_mss < TCP_MIN_MSS)
 		c->peer_mss = TCP_MIN_MSS;
 	c->has_ts = opts->has_ts;

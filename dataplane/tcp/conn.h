@@ -34,13 +34,14 @@
 
 #include <sys/queue.h>
 
-#define TCP_DUP_THRESH  3u
-#define TCP_IW_SEGS     10u  /* RFC 6928 */
-#define TCP_MIN_MSS     216u /* smaller offers are raised to this: they only serve to waste work */
-#define TCP_DEFAULT_MSS 536u /* RFC 9293, 3.7.1 */
-#define TCP_HDR_BYTES   20u
-#define TCP_MAX_WND     65535u
-#define TCP_QUICK_ACKS  16u /* segments acknowledged at once after a sign of loss */
+#define TCP_DUP_THRESH   3u
+#define TCP_IW_SEGS      10u  /* RFC 6928 */
+#define TCP_MIN_MSS      216u /* smaller offers are raised to this: they only serve to waste work */
+#define TCP_DEFAULT_MSS  536u /* IPv4; RFC 9293, 3.7.1 */
+#define TCP_DEFAULT_MSS6 1220u
+#define TCP_HDR_BYTES    20u
+#define TCP_MAX_WND      65535u
+#define TCP_QUICK_ACKS   16u /* segments acknowledged at once after a sign of loss */
 
 struct tcp_key {
 	struct ip_addr laddr;
@@ -336,6 +337,12 @@ struct tcp_ack_ctx {
 static inline uint16_t tcp_mss_of(uint32_t mtu, const struct ip_addr *raddr)
 {
 	return (uint16_t)(mtu - (ip_addr_is_v4(raddr) ? 20 : 40) - TCP_HDR_BYTES);
+}
+
+/* What a peer is sent that names no MSS. */
+static inline uint16_t tcp_default_mss(const struct ip_addr *raddr)
+{
+	return ip_addr_is_v4(raddr) ? TCP_DEFAULT_MSS : TCP_DEFAULT_MSS6;
 }
 
 static inline struct net *conn_net(const struct tcp_conn *c)

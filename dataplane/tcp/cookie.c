@@ -43,7 +43,7 @@ uint32_t tcp_cookie_make(const struct tcp_stack *ts, const struct tcp_key *key, 
 	const struct tcp_opts *opts, bool has_ecn, uint32_t *tsval)
 {
 	const uint64_t unit = ts->net->now_us / COOKIE_UNIT_US;
-	const uint16_t mss = opts->has_mss ? opts->mss : TCP_DEFAULT_MSS;
+	const uint16_t mss = opts->has_mss ? opts->mss : tcp_default_mss(&key->raddr);
 	const uint32_t now = (uint32_t)(ts->net->now_us / 1000) + tcp_ts_offset(ts, key);
 	uint32_t index = 0;
 

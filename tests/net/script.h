@@ -51,7 +51,9 @@
  * Other things the peer can send: "icmp CODE SEQ [MTU]", an ICMP destination unreachable with this
  * code that quotes a segment of the stack's with this SEQ.
  *
- * Each script runs several times: with sequence numbers that wrap in either direction, too.
+ * Each script runs several times: with sequence numbers that wrap in either direction, and over
+ * IPv6, where packets may be 20 bytes larger so that segments have the same size. "set family 4"
+ * or "set family 6" says that it holds for one family only.
  */
 #ifndef MILLRACE_TESTS_NET_SCRIPT_H
 #define MILLRACE_TESTS_NET_SCRIPT_H
@@ -130,6 +132,7 @@ struct script {
 struct script_variant {
 	const char *name;
 	uint32_t peer_isn;
+	bool is_v6;
 	bool has_iss;
 	uint32_t iss; /* wanted of the stack; met to within a thousand */
 };
@@ -154,6 +157,7 @@ struct script_app_cfg {
 	uint64_t take; /* bytes that data() takes in all */
 	uint32_t backlog;
 	uint64_t clock_us; /* at the start */
+	uint32_t family;   /* 4 or 6: for that one only; 0: both */
 };
 bool script_set(const struct script_line *line, struct net_cfg *cfg, struct script_app_cfg *app);
 
@@ -167,9 +171,9 @@ struct script_base {
 /* Builds the frame of a segment to the stack, from this port. Returns its length. */
 uint32_t script_seg_build(uint8_t *frame, const struct host *from, const struct host *to,
 	const struct script_seg *seg, uint16_t sport, const struct script_base *base);
-/* Reads a frame of the stack's. False: why says what is malformed about it. Payload starts at
- *payload. */
-bool script_seg_read(const uint8_t *frame, uint32_t len, struct script_seg *seg, uint16_t *sport,
+/* Reads a frame of the stack's. False: why says what is malformed about it. Its payload starts at
+   *payload. */
+bool script_seg_read(const struct sniff *s, struct script_seg *seg, uint16_t *sport,
 	uint16_t *dport, const uint8_t **payload, char *why);
 /* Builds an ICMP destination unreachable that quotes a segment of the stack's. */
 uint32_t script_icmp_build(uint8_t *frame, const struct host *to, const struct raw_tcp *quoted,

@@ -17,8 +17,9 @@
 static bool app_connect(struct script_run *r)
 {
 	struct script_conn *c = r->conn;
-	const int rc = tcp_connect(&r->lab.b.net, &r->lab.a.cfg.addrs[0].ip, c->peer_port,
-		&script_ops, &c->app, &c->app.conn);
+	const struct ip_addr peer = script_peer_ip(r);
+	const int rc =
+		tcp_connect(&r->lab.b.net, &peer, c->peer_port, &script_ops, &c->app, &c->app.conn);
 
 	return rc == 0 || script_fail(r, "tcp_connect: %s", strerror(-rc));
 }

@@ -47,8 +47,7 @@ static enum lab_verdict capture(struct lab *lab, struct sniff *s, void *ctx)
 	sent = calloc(1, sizeof(*sent) + s->len);
 	assert_non_null(sent);
 	sent->at_us = lab->now_us;
-	if (!script_seg_read(
-		    s->bytes, s->len, &sent->seg, &sent->sport, &sent->dport, &payload, r->fault)) {
+	if (!script_seg_read(s, &sent->seg, &sent->sport, &sent->dport, &payload, r->fault)) {
 		free(sent);
 		return LAB_DROP;
 	}
@@ -492,6 +491,11 @@ static bool settings_take(struct script_run *r)
 	return is_begun || script_fail(r, "nothing happens in it");
 }
 
+static bool is_of_family(const struct script_run *r, const struct script_variant *v)
+{
+	return !r->app_cfg.family || r->app_cfg.family == (v->is_v6 ? 6 : 4);
+}
+
 static void conns_init(struct script_run *r, const struct script_variant *v)
 {
 	for (uint32_t i = 0; i < SCRIPT_CONNS; i++) {
@@ -509,15 +513,23 @@ static void conns_init(struct script_run *r, const struct script_variant *v)
 	r->conn = &r->conns[0];
 }
 
+struct ip_addr script_peer_ip(const struct script_run *r)
+{
+	return r->lab.is_v6 ? lab_v6(1) : r->lab.a.cfg.addrs[0].ip;
+}
+
 static void run_start(struct script_run *r, uint64_t shift_us)
 {
+	struct ip_addr peer;
+
 	r->lab.hook = capture;
 	r->lab.hook_ctx = r;
 	r->lab.now_us = r->start_us = r->at_us = r->app_cfg.clock_us + shift_us;
 	r->lab.b.app.ops = &script_ops;
 	r->lab.a.cfg.arp_reach_us = r->lab.b.cfg.arp_reach_us = ARP_REACH_US;
 	lab_up(&r->lab, r->app_cfg.backlog);
-	net_neigh_learn(&r->lab.b.net, &r->lab.a.cfg.addrs[0].ip, r->lab.a.cfg.mac, true);
+	peer = script_peer_ip(r);
+	net_neigh_learn(&r->lab.b.net, &peer, r->lab.a.cfg.mac, true);
 }
 
 static bool lines_run(struct script_run *r)
@@ -566,8 +578,12 @@ static bool run_once(const struct script *s, const struct script_variant *v, uin
 	r->app_cfg =
 		(struct script_app_cfg){.take = UINT64_MAX, .backlog = 8, .clock_us = LAB_START};
 	lab_init(&r->lab, 1);
+	if (v->is_v6) {
+		lab_use_v6(&r->lab);
+		r->lab.a.cfg.mtu = r->lab.b.cfg.mtu += 20;
+	}
 	is_ok = settings_take(r);
-	if (is_ok) {
+	if (is_ok && is_of_family(r, v)) {
 		conns_init(r, v);
 		run_start(r, shift_us);
 		is_ok = lines_run(r);

@@ -64,6 +64,9 @@ struct script_run {
 /* Notes why the script fails at the present line; returns false. */
 bool script_fail(struct script_run *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* The peer's address. */
+struct ip_addr script_peer_ip(const struct script_run *r);
+
 /* The upcalls of a script's application. */
 extern const struct tcp_ops script_ops;
 

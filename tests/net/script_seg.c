@@ -5,28 +5,10 @@
 #include "tests/net/script.h"
 
 #include "dataplane/ip/csum.h"
+#include "tests/net/v6.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static void csums_set(uint8_t *ip, uint32_t len, bool is_bad)
-{
-	uint8_t *tcp = ip + 20;
-	const uint32_t tcp_len = len - 20;
-	uint16_t csum;
-	uint64_t sum;
-
-	memset(ip + 10, 0, 2);
-	csum = csum_of(ip, 20);
-	memcpy(ip + 10, &csum, 2);
-	memset(tcp + 16, 0, 2);
-	sum = csum_pseudo_v4(
-		be32(get_be32(ip + 12)), be32(get_be32(ip + 16)), IP_PROTO_TCP, tcp_len);
-	csum = (uint16_t)~csum_fold(csum_add(sum, tcp, tcp_len));
-	if (is_bad)
-		csum ^= 0x0100;
-	memcpy(tcp + 16, &csum, 2);
-}
 
 /* Options as they go on the wire; returns their length. */
 static uint32_t opts_build(
@@ -45,6 +27,20 @@ static uint32_t opts_build(
 		opts.sacks[i].end += b->to;
 	}
 	return tcp_opts_write(bytes, &opts);
+}
+
+static void ecn_set(uint8_t *ip, uint8_t ecn)
+{
+	uint16_t csum;
+
+	if (ip[0] >> 4 == 6) {
+		ip[1] = (uint8_t)(ecn << 4);
+		return;
+	}
+	ip[1] = ecn;
+	memset(ip + 10, 0, 2);
+	csum = csum_of(ip, 20);
+	memcpy(ip + 10, &csum, 2);
 }
 
 uint32_t script_seg_build(uint8_t *frame, const struct host *from, const struct host *to,
@@ -66,14 +62,20 @@ uint32_t script_seg_build(uint8_t *frame, const struct host *from, const struct 
 		.payload = payload,
 		.payload_len = payload_len,
 	};
+	const struct ip_addr src_v6 = lab_v6(1);
+	const struct v6_ip ip6 = {.src = &src_v6, .dst = lab_v6(2)};
+	struct sniff s;
 	uint32_t len;
 
 	for (uint32_t i = 0; i < payload_len; i++)
 		payload[i] = app_pattern(seg->seq - 1 + i) ^ (seg->is_junk ? 0xff : 0);
-	len = raw_tcp_build(frame, to, &t);
-	frame[15] = seg->ecn;
-	put_be16(frame + 34 + 18, seg->urg);
-	csums_set(frame + 14, len - 14, seg->is_badsum);
+	len = from->lab->is_v6 ? v6_tcp_build(frame, &ip6, &t) : raw_tcp_build(frame, to, &t);
+	s = frame_decode(from, frame, len);
+	ecn_set(frame + 14, seg->ecn);
+	put_be16(frame + s.tcp_off + 18, seg->urg);
+	frame_tcp_mend(&s);
+	if (seg->is_badsum)
+		frame[s.tcp_off + 16] ^= 1;
 	return len;
 }
 
@@ -107,24 +109,56 @@ static bool bad(char *why, const char *what)
 	return false;
 }
 
-bool script_seg_read(const uint8_t *frame, uint32_t len, struct script_seg *seg, uint16_t *sport,
-	uint16_t *dport, const uint8_t **payload, char *why)
+/* The IP header; *tcp_len and *ecn are what it says. */
+static bool ip_read(const uint8_t *frame, uint32_t len, uint32_t *tcp_len, uint8_t *ecn, char *why)
 {
-	const uint8_t *ip = frame + 14, *tcp = ip + 20;
-	const uint32_t total = get_be16(ip + 2), hlen = (uint32_t)(tcp[12] >> 4) * 4;
-	uint64_t sum;
+	const uint8_t *ip = frame + 14;
 
-	memset(seg, 0, sizeof(*seg));
-	if (ip[0] != 0x45 || total + 14 != len || total < 20 + hlen || hlen < 20)
+	if (ip[0] >> 4 == 6) {
+		const uint32_t class = get_be32(ip) >> 20 & 0xff;
+
+		*tcp_len = get_be16(ip + 4);
+		*ecn = class & 3;
+		if (*tcp_len + 54 != len)
+			return bad(why, "a wrong length");
+		if (class >> 2 || (get_be32(ip) & 0xfffff) || ip[7] < 32)
+			return bad(why, "a DSCP, a flow label or a small hop limit");
+		return true;
+	}
+	*tcp_len = get_be16(ip + 2) - 20u;
+	*ecn = ip[1] & 3;
+	if (ip[0] != 0x45 || *tcp_len + 34 != len)
 		return bad(why, "a wrong length");
 	if (csum_of(ip, 20) != 0)
 		return bad(why, "a wrong IP checksum");
-	sum = csum_pseudo_v4(
-		be32(get_be32(ip + 12)), be32(get_be32(ip + 16)), IP_PROTO_TCP, total - 20);
-	if (csum_fold(csum_add(sum, tcp, total - 20)) != 0xffff)
+	if (!(get_be16(ip + 6) & IPV4_DF) || ip[8] < 32 || ip[1] >> 2)
+		return bad(why, "no DF, a small TTL or a DSCP");
+	return true;
+}
+
+static bool csum_is_right(const struct sniff *s)
+{
+	const uint8_t *tcp = s->bytes + s->tcp_off;
+	const uint16_t seen = get_be16(tcp + 16);
+
+	frame_tcp_mend(s);
+	return get_be16(tcp + 16) == seen;
+}
+
+bool script_seg_read(const struct sniff *s, struct script_seg *seg, uint16_t *sport,
+	uint16_t *dport, const uint8_t **payload, char *why)
+{
+	const uint8_t *tcp = s->bytes + s->tcp_off;
+	const uint32_t hlen = (uint32_t)(tcp[12] >> 4) * 4;
+	uint32_t tcp_len;
+
+	memset(seg, 0, sizeof(*seg));
+	if (!ip_read(s->bytes, s->len, &tcp_len, &seg->ecn, why))
+		return false;
+	if (hlen < 20 || tcp_len < hlen)
+		return bad(why, "a wrong header length");
+	if (!csum_is_right(s))
 		return bad(why, "a wrong TCP checksum");
-	if (!(get_be16(ip + 6) & IPV4_DF) || ip[8] < 32)
-		return bad(why, "no DF or a small TTL");
 	if (!tcp_opts_parse(tcp + 20, hlen - 20, &seg->opts))
 		return bad(why, "malformed options");
 	if (tcp[12] & 0xf)
@@ -134,15 +168,14 @@ bool script_seg_read(const uint8_t *frame, uint32_t len, struct script_seg *seg,
 	*sport = get_be16(tcp);
 	*dport = get_be16(tcp + 2);
 	seg->seq = get_be32(tcp + 4);
-	seg->end = seg->seq + total - 20 - hlen;
+	seg->end = seg->seq + tcp_len - hlen;
 	seg->ack = get_be32(tcp + 8);
 	seg->flags = tcp[13];
 	seg->wnd = get_be16(tcp + 14);
 	seg->has_wnd = true;
 	seg->urg = get_be16(tcp + 18);
-	seg->ecn = ip[1] & 3;
 	*payload = tcp + hlen;
-	return ip[1] >> 2 == 0 || bad(why, "a DSCP");
+	return true;
 }
 
 /* snprintf() to the end of text. */

@@ -95,6 +95,8 @@ bool script_set(const struct script_line *line, struct net_cfg *cfg, struct scri
 		app->close_at_eof = n;
 	else if (strcmp(name, "take") == 0)
 		app->take = n;
+	else if (strcmp(name, "family") == 0)
+		app->family = n;
 	else if (strcmp(name, "backlog") == 0)
 		app->backlog = n;
 	else

@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#define MAX_SCRIPTS 512
+#define MAX_JOBS 1024
 
 struct job {
 	char path[512];
@@ -27,9 +27,10 @@ struct job {
 };
 
 static const struct script_variant variants[] = {
-	{"plain", 1000000, false, 0},
-	{"the peer's numbers wrap", 0xffffffffu - 700, false, 0},
-	{"the stack's numbers wrap", 1000000, true, 0xffffffffu - 1500},
+	{"plain", 1000000, false, false, 0},
+	{"the peer's numbers wrap", 0xffffffffu - 700, false, false, 0},
+	{"the stack's numbers wrap", 1000000, false, true, 0xffffffffu - 1500},
+	{"over IPv6", 1000000, true, false, 0},
 };
 #define NR_VARIANTS (sizeof(variants) / sizeof(variants[0]))
 
@@ -73,7 +74,7 @@ static void job_add(struct job *jobs, uint32_t *nr, const char *path, bool is_te
 	for (uint32_t v = 0; v < (is_teeth ? 1 : NR_VARIANTS); v++) {
 		struct job *job = &jobs[(*nr)++];
 
-		assert_true(*nr <= MAX_SCRIPTS);
+		assert_true(*nr <= MAX_JOBS);
 		snprintf(job->path, sizeof(job->path), "%s", path);
 		snprintf(job->title, sizeof(job->title), "%.60s, %s", slash ? slash + 1 : path,
 			variants[v].name);
@@ -105,8 +106,8 @@ static void folder_add(struct job *jobs, uint32_t *nr, const char *path, bool is
 
 int main(int argc, char **argv)
 {
-	static struct job jobs[MAX_SCRIPTS];
-	static struct CMUnitTest tests[MAX_SCRIPTS];
+	static struct job jobs[MAX_JOBS];
+	static struct CMUnitTest tests[MAX_JOBS];
 	uint32_t nr = 0;
 	bool is_teeth = false;
 
