@@ -48,7 +48,8 @@ struct nic {
 	uint64_t tx_offloads, rx_offloads;
 	unsigned if_index; /* the kernel's interface that a virtual device stands on; 0: none */
 	bool is_link_up;
-	bool wakes; /* stands on descriptors that end a sleep: nic_wake.h */
+	bool is_xdp; /* net_af_xdp */
+	bool wakes;  /* stands on descriptors that end a sleep: nic_wake.h */
 	unsigned nr_cores;
 	struct rte_mempool *mpool;
 	struct rte_ring
@@ -65,6 +66,9 @@ void nic_queue_tx(void *ctx, struct pkt *p);
 /* nic_setup.c: says it to the operator, in the name of the device. */
 void nic_log(const struct nic *nic, int level, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* nic_pool.c: the pool of nr_pkts buffers with frame_room each. 0 or -ENOMEM with a message. */
+int nic_pool_create(struct nic *nic, char *err, size_t err_len);
 
 /* nic_mtu.c */
 /* Sets nic->mtu and frame_room from configuration and device. 0 or -EINVAL with a message. */

@@ -89,6 +89,7 @@ static int port_configure(struct nic *nic, char *err, size_t err_len)
 	nic->wakes = is_wakeable(info.driver_name);
 	nic->if_index = info.if_index;
 	nic->is_link_up = true; /* until it is seen to be otherwise */
+	nic->is_xdp = strcmp(info.driver_name, "net_af_xdp") == 0;
 	nic->nr_queues = nic_rss_queues(&info, nic->nr_cores);
 	if (nic->nr_queues > 1)
 		nic_rss_request(&info, &conf);
@@ -132,20 +133,11 @@ failed:
 
 static int port_queues(struct nic *nic, char *err, size_t err_len)
 {
-	char name[RTE_MEMPOOL_NAMESIZE];
-	int rc = 0;
+	int rc;
 
-	snprintf(name, sizeof(name), "nic%u", nic->port);
-	nic->mpool = rte_pktmbuf_pool_create(name, nic->nr_pkts, NIC_POOL_CACHE, NIC_PRIV,
-		(uint16_t)(nic->frame_room + RTE_PKTMBUF_HEADROOM),
-		(int)rte_eth_dev_socket_id(nic->port));
-	if (!nic->mpool) {
-		snprintf(err, err_len,
-			"nic %s: no memory for its packet buffers (%s): more huge pages, or huge-pages no "
-			"with eal-args \"-m 512\"",
-			nic->cfg.device, rte_strerror(rte_errno));
-		return -ENOMEM;
-	}
+	rc = nic_pool_create(nic, err, err_len);
+	if (rc)
+		return rc;
 	for (uint16_t i = 0; i < nic->nr_queues && rc == 0; i++) {
 		rc = rte_eth_rx_queue_setup(nic->port, i, nic->rx_desc,
 			(unsigned)rte_eth_dev_socket_id(nic->port), NULL, nic->mpool);
