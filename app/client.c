@@ -7,6 +7,7 @@
  */
 #include "app/client.h"
 
+#include "app/client_limits.h"
 #include "app/client_priv.h"
 #include "app/commands/command.h"
 #include "app/control.h"
@@ -24,7 +25,6 @@
 #define SWEEP_US (100 * 1000)
 
 static const struct conn_ops client_conn_ops;
-static void client_publish(struct client *c);
 
 /* --- life --- */
 
@@ -117,13 +117,13 @@ static const char *refuse_connection(struct server *srv, struct conn *conn)
 		atomic_load_explicit(&srv->cfg->maxclients, memory_order_relaxed))
 		return "-ERR max number of clients reached\r\n";
 	if (atomic_load_explicit(&srv->cfg->protected_mode, memory_order_relaxed) &&
-		!conn_is_netdev(conn) && !conn_is_local(conn) &&
+		!conn_is_local(conn) &&
 		config_get_str(srv->cfg, &srv->cfg->requirepass, pass, sizeof(pass)) == 0)
 		return "-DENIED millrace is running in protected mode because protected mode is enabled and no password "
 		       "is set for the default user. In this mode connections are only accepted from the loopback "
-		       "interface and over the node's own network devices. To connect from elsewhere set a password "
-		       "(requirepass), or switch protected mode off with CONFIG SET protected-mode no from a local "
-		       "client.\r\n";
+		       "interface. To connect from elsewhere set a password (requirepass), or switch protected mode "
+		       "off: with CONFIG SET protected-mode no from a local client, or protected-mode no in the "
+		       "configuration file.\r\n";
 	return NULL;
 }
 
@@ -139,8 +139,6 @@ int client_accept(struct core *core, struct conn *conn)
 	conn->ops = &client_conn_ops;
 	if (refusal) {
 		ac->rejected_connections++;
-		if (conn_is_netdev(conn))
-			return -1;
 		obuf_append(conn_obuf(conn), refusal, strlen(refusal));
 		conn->user = NULL;
 		conn_close(conn);
@@ -235,30 +233,23 @@ static const struct conn_ops client_conn_ops = {
 	.closed = on_closed,
 };
 
-static bool over_output_limit(struct client *c)
-{
-	enum client_class class = c->flags & CLIENT_REPLICA ? CLASS_REPLICA : CLASS_NORMAL;
-	const struct output_limit *lim = &c->srv->cfg->output_limits[class];
-	uint64_t len = obuf_len(c->out);
-
-	if (lim->hard_bytes && len >= lim->hard_bytes)
-		return true;
-	if (!lim->soft_bytes || len < lim->soft_bytes) {
-		c->soft_limit_since_ms = 0;
-		return false;
-	}
-	if (c->soft_limit_since_ms == 0)
-		c->soft_limit_since_ms = c->ac->now_ms;
-	return c->ac->now_ms - c->soft_limit_since_ms > (int64_t)lim->soft_seconds * 1000;
-}
-
-static void client_publish(struct client *c)
+void client_publish(struct client *c)
 {
 	client_publish_flags(c);
 	atomic_store_explicit(&c->pub_db, c->db, memory_order_relaxed);
 	atomic_store_explicit(&c->pub_active_ms, c->last_active_ms, memory_order_relaxed);
 	atomic_store_explicit(&c->pub_qbuf, c->in.len - c->in.pos, memory_order_relaxed);
-	atomic_store_explicit(&c->pub_obuf, c->out ? obuf_len(c->out) : 0, memory_order_relaxed);
+	atomic_store_explicit(&c->pub_obuf, client_output_pending(c), memory_order_relaxed);
+}
+
+/* A replica's stream is counted where it is queued (repl/master.h). */
+static void count_output(struct client *c)
+{
+	uint64_t end = obuf_end(c->out);
+
+	if (!(c->flags & CLIENT_REPLICA))
+		c->ac->bytes_out += end - c->out_counted;
+	c->out_counted = end;
 }
 
 /* Lets out what was held back; the gate has been passed. The client may be gone afterwards. */
@@ -272,13 +263,11 @@ static void release(struct client *c)
 		return;
 	}
 	obuf_release_all(c->out);
+	count_output(c);
 	if (!(c->flags & CLIENT_CLOSE_AFTER)) {
 		if (!(c->flags & CLIENT_REPLICA))
 			obuf_hold(c->out);
-		if (over_output_limit(c)) {
-			server_log(c->srv, 3,
-				"client: closed peer=%s reason=output buffer limit bytes=%llu",
-				c->peer, (unsigned long long)obuf_len(c->out));
+		if (client_output_exceeds(c)) {
 			client_abort(c);
 			return;
 		}
@@ -412,29 +401,6 @@ static void check_blocked(struct client *c)
 	}
 }
 
-/* Kills, idle clients, limits: a few times a second. */
-static void sweep(struct app_core *ac)
-{
-	int timeout = atomic_load_explicit(&ac->srv->cfg->timeout_s, memory_order_relaxed);
-	struct client *c, *next;
-
-	for (c = TAILQ_FIRST(&ac->clients); c; c = next) {
-		next = TAILQ_NEXT(c, core_link);
-		if (atomic_load_explicit(&c->kill, memory_order_relaxed)) {
-			client_abort(c);
-			continue;
-		}
-		if (timeout > 0 &&
-			!(c->flags & (CLIENT_REPLICA | CLIENT_BLOCKED | CLIENT_MONITOR)) &&
-			ac->now_ms - c->last_active_ms > (int64_t)timeout * 1000) {
-			client_abort(c);
-			continue;
-		}
-		if (c->out && over_output_limit(c))
-			client_abort(c);
-	}
-}
-
 bool client_core_work(struct app_core *ac)
 {
 	struct client_list again = TAILQ_HEAD_INITIALIZER(again);
@@ -442,7 +408,7 @@ bool client_core_work(struct app_core *ac)
 
 	if (ac->now_us - ac->swept_us >= SWEEP_US) { /* whatever happens to the time of day */
 		ac->swept_us = ac->now_us;
-		sweep(ac);
+		client_limits_sweep(ac);
 	}
 	for (c = TAILQ_FIRST(&ac->blocked); c; c = next) {
 		next = TAILQ_NEXT(c, blocked_link);

@@ -102,6 +102,7 @@ struct client {
 	/* statistics */
 	int64_t created_ms, last_active_ms;
 	int64_t soft_limit_since_ms;
+	uint64_t out_counted; /* output counted so far in the core's bytes_out */
 	uint64_t nr_commands, bytes_in, bytes_out;
 
 	struct replica *replica; /* CLIENT_REPLICA */

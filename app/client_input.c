@@ -6,6 +6,7 @@
 #include "app/client_priv.h"
 
 #include "app/batch.h"
+#include "app/client_limits.h"
 #include "app/commands/command.h"
 #include "app/commands/dispatch.h"
 #include "app/control.h"
@@ -104,7 +105,10 @@ bool client_run_one(struct client *c, const struct command *cmd)
 		break;
 	case RUN_PAUSED: client_block_add(c, BLOCK_PAUSE, 0); break;
 	case RUN_BLOCK: client_block_add(c, c->block, c->block_until_ms); break;
-	case RUN_DONE: c->flags &= ~CLIENT_REPLY_SKIP; break;
+	case RUN_DONE:
+		c->flags &= ~CLIENT_REPLY_SKIP;
+		client_output_check(c);
+		break;
 	}
 	if (skip && (rc == RUN_RETRY || rc == RUN_PAUSED))
 		c->flags = (c->flags & ~CLIENT_REPLY_SKIP) | CLIENT_REPLY_SKIP_NEXT;

@@ -98,7 +98,8 @@ struct config {
 	/* changeable at run time: read relaxed */
 	atomic_int loglevel; /* 0 debug 1 verbose 2 notice 3 warning */
 	atomic_ullong maxmemory;
-	atomic_int maxmemory_policy; /* enum ks_policy */
+	atomic_llong maxmemory_clients; /* bytes, 0: no limit; negative: percent of maxmemory */
+	atomic_int maxmemory_policy;    /* enum ks_policy */
 	atomic_int maxmemory_samples, lfu_log_factor, lfu_decay_time;
 	atomic_bool replica_ignore_maxmemory;
 	atomic_uint maxclients;

@@ -145,7 +145,7 @@ const struct directive config_directives[] = {
 	MEM("client-query-buffer-limit", "1gb", 1 << 20, LLONG_MAX,
 		FIELD(client_query_buffer_limit)),
 	INT("maxclients", "10000", 1, UINT_MAX, FIELD(maxclients)),
-	OWN("maxmemory-clients", "0", config_maxmemory_clients_ops),
+	OWN("maxmemory-clients", "0", config_maxmemory_clients_ops, FIELD(maxmemory_clients)),
 	INT("port", "6379", 0, 65535, FL(DIR_STARTUP), FIELD(port)),
 	BOOL("protected-mode", "yes", FIELD(protected_mode)),
 	MEM("proto-max-bulk-len", "512mb", 1 << 20, LLONG_MAX, FIELD(proto_max_bulk_len)),

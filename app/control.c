@@ -46,7 +46,7 @@ struct control {
 	bool shutdown_begun, export_this, savers_this, stop;
 	int64_t shutdown_deadline_ms;
 	int64_t tick_ms;
-	uint64_t last_commands, last_in, last_out;
+	uint64_t last_commands, last_in, last_out, last_repl_in, last_repl_out;
 	int64_t last_rate_ms;
 	int64_t retry_snapshot_ms;
 	uint64_t failed_bytes; /* memory in use when the last snapshot found no room */
@@ -423,24 +423,34 @@ static void shutdown_cron(struct control *c)
 
 /* --- the loop --- */
 
+/* Stores how much a count has grown a second, and remembers it. */
+static void measure(atomic_ullong *rate, uint64_t now, uint64_t *last, int64_t ms)
+{
+	/* CONFIG RESETSTAT takes counts back to 0. */
+	uint64_t a_second = (now > *last ? now - *last : 0) * 1000 / (uint64_t)ms;
+
+	atomic_store(
+		rate, (7 * atomic_load(rate) + a_second) / 8); /* smooth, over about a second */
+	*last = now;
+}
+
 static void measure_rates(struct control *c)
 {
 	struct server *srv = c->srv;
 	int64_t ms = c->tick_ms - c->last_rate_ms;
-	uint64_t n = SERVER_SUM(srv, nr_commands), in = SERVER_SUM(srv, bytes_in),
-		 out = SERVER_SUM(srv, bytes_out);
 	uint64_t used = server_used_memory(srv);
 
 	if (ms <= 0)
 		return;
-	atomic_store(&srv->ops_per_sec, (unsigned)((n - c->last_commands) * 1000 / (uint64_t)ms));
-	atomic_store(&srv->input_bytes_per_sec, (in - c->last_in) * 1000 / (uint64_t)ms);
-	atomic_store(&srv->output_bytes_per_sec, (out - c->last_out) * 1000 / (uint64_t)ms);
+	measure(&srv->ops_per_sec, SERVER_SUM(srv, nr_commands), &c->last_commands, ms);
+	measure(&srv->input_bytes_per_sec, SERVER_SUM(srv, bytes_in), &c->last_in, ms);
+	measure(&srv->output_bytes_per_sec, SERVER_SUM(srv, bytes_out), &c->last_out, ms);
+	measure(&srv->repl_input_bytes_per_sec, SERVER_SUM(srv, repl_bytes_in), &c->last_repl_in,
+		ms);
+	measure(&srv->repl_output_bytes_per_sec, SERVER_SUM(srv, repl_bytes_out), &c->last_repl_out,
+		ms);
 	if (used > atomic_load(&srv->peak_memory))
 		atomic_store(&srv->peak_memory, used);
-	c->last_commands = n;
-	c->last_in = in;
-	c->last_out = out;
 	c->last_rate_ms = c->tick_ms;
 }
 

@@ -171,6 +171,7 @@ static int on_full_data(void *ctx, const char *data, size_t len)
 	ssize_t used = rdb_reader_feed(f->reader, data, len);
 	int rc;
 
+	srv->cores[0]->repl_bytes_in += len;
 	if (used < 0) {
 		server_log(srv, 3, "repl: full sync refused, the old data stay: %s%s%s",
 			rdb_reader_fault(f->reader)->text, f->loader.err[0] ? ": " : "",
@@ -368,6 +369,7 @@ static void on_stream(void *ctx, const char *data, size_t len)
 	struct server *srv = ctx;
 	struct repl *r = srv->repl;
 
+	srv->cores[0]->repl_bytes_in += len;
 	if (!apply_bytes(r->apply, data, len)) {
 		r->apply_stuck = true;
 		link_pause(r->link);

@@ -58,6 +58,7 @@ void server_reset_stats(struct server *srv)
 		ac->nr_commands = ac->keyspace_hits = ac->keyspace_misses = 0;
 		ac->expired_keys = ac->evicted_keys = 0;
 		ac->bytes_in = ac->bytes_out = ac->total_connections = ac->rejected_connections = 0;
+		ac->repl_bytes_in = ac->repl_bytes_out = ac->evicted_clients = 0;
 		ac->error_replies = ac->protocol_errors = 0;
 	}
 	atomic_store(&srv->repl->sync_full, 0);

@@ -69,6 +69,8 @@ struct app_core {
 	uint64_t keyspace_hits, keyspace_misses;
 	uint64_t expired_keys, evicted_keys, expired_stale_perc;
 	uint64_t bytes_in, bytes_out, total_connections, rejected_connections;
+	uint64_t repl_bytes_in, repl_bytes_out; /* of our master; to our replicas */
+	uint64_t evicted_clients;
 	uint64_t error_replies, protocol_errors, retries_busy, retries_log_full;
 	uint64_t dirty_count; /* changes to the data set */
 	uint64_t nr_waiting_replies;
@@ -139,8 +141,9 @@ struct server {
 	struct latency *latency; /* latency.h */
 
 	/* instantaneous metrics, written by the control thread each 100 ms */
-	atomic_uint ops_per_sec;
+	atomic_ullong ops_per_sec;
 	atomic_ullong input_bytes_per_sec, output_bytes_per_sec;
+	atomic_ullong repl_input_bytes_per_sec, repl_output_bytes_per_sec;
 	atomic_ullong peak_memory;
 	atomic_ullong stat_reset_gen;
 };

@@ -104,6 +104,7 @@ void replica_start_partial(struct replica *r, const char *replid, uint64_t off, 
 	if (!say(r, line))
 		return;
 	r->pos = off;
+	r->began_at = log_tail(r->log);
 	go_online(r, now_ms);
 }
 
@@ -132,6 +133,7 @@ void replica_start_full(struct replica *r, const char *replid, struct snap *snap
 	r->rdb_pos = 0;
 	r->rdb_size = size;
 	r->pos = off;
+	r->began_at = log_tail(r->log);
 	if (r->psync)
 		snprintf(lines, sizeof(lines), "+FULLRESYNC %.40s %llu\r\n$%llu\r\n", replid, off,
 			size);
@@ -218,9 +220,26 @@ bool replica_pump(struct replica *r)
 		return false;
 	push = r->push || obuf_end(ob) != end;
 	r->push = false;
+	if (r->bytes_out)
+		*r->bytes_out += obuf_end(ob) - end;
 	if (push)
 		conn_push(conn); /* r may be gone now */
 	return push;
+}
+
+uint64_t replica_behind(const struct replica *r)
+{
+	uint64_t end = log_watermark(r->log);
+	uint64_t from = r->pos;
+
+	if (r->rdb_only || (r->state != REPLICA_SEND_RDB && r->state != REPLICA_ONLINE))
+		return 0;
+	/* The last of the RDB may be queued too, so it can be OUTPUT_MAX too many. */
+	if (r->state == REPLICA_ONLINE)
+		from -= obuf_len(conn_obuf(r->conn)) < from ? obuf_len(conn_obuf(r->conn)) : from;
+	if (from < r->began_at)
+		from = r->began_at;
+	return end > from ? end - from : 0;
 }
 
 void replica_tick(struct replica *r, int64_t now_ms)

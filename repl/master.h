@@ -44,10 +44,12 @@ struct replica {
 	struct snap *snap; /* pinned while the RDB is being sent */
 	struct snap_hold *hold;
 	uint64_t rdb_pos, rdb_size;
-	uint64_t pos;       /* next log offset to send */
-	bool push;          /* something was appended that replica_pump() has to push */
-	int64_t newline_ms; /* last keepalive */
-	const char *reason; /* REPLICA_DROPPED */
+	uint64_t pos;        /* next log offset to send */
+	uint64_t began_at;   /* end of the log when the synchronisation began */
+	uint64_t *bytes_out; /* counts what is queued; borrows, NULL: nobody wants to know */
+	bool push;           /* something was appended that replica_pump() has to push */
+	int64_t newline_ms;  /* last keepalive */
+	const char *reason;  /* REPLICA_DROPPED */
 	TAILQ_ENTRY(replica) core_link;
 
 	/* shared */
@@ -81,6 +83,9 @@ void replica_start_full(struct replica *r, const char *replid, struct snap *snap
  * have ended: if its closed() destroys r, r is gone. False: nothing was pushed, r is there; only
  * then may the state have become REPLICA_DROPPED. */
 bool replica_pump(struct replica *r);
+/* Bytes of the stream that wait for the replica: queued, or in the log behind what is queued. What
+ * was there before its synchronisation began does not count. */
+uint64_t replica_behind(const struct replica *r);
 /* Once a second or so: keepalive newlines while it waits. */
 void replica_tick(struct replica *r, int64_t now_ms);
 /* REPLCONF ACK. ack_off only grows, ack_ms is set each time: an off of 0 says no more than that

@@ -104,27 +104,34 @@ static uint64_t core_sum(const struct server *srv, size_t offset)
 
 #define LLU(field) ((unsigned long long)SERVER_SUM(srv, field))
 
+static double kib(const atomic_ullong *bytes)
+{
+	return (double)atomic_load_explicit(bytes, memory_order_relaxed) / 1024;
+}
+
 static void info_stats_traffic(struct textbuf *tb, struct server *srv)
 {
-	uint64_t in = atomic_load_explicit(&srv->input_bytes_per_sec, memory_order_relaxed);
-	uint64_t out = atomic_load_explicit(&srv->output_bytes_per_sec, memory_order_relaxed);
+	unsigned long long repl_in = LLU(repl_bytes_in), repl_out = LLU(repl_bytes_out);
 
 	textbuf_addf(tb,
 		"total_connections_received:%llu\r\n"
 		"total_commands_processed:%llu\r\n"
-		"instantaneous_ops_per_sec:%u\r\n"
+		"instantaneous_ops_per_sec:%llu\r\n"
 		"total_net_input_bytes:%llu\r\n"
 		"total_net_output_bytes:%llu\r\n"
-		"total_net_repl_input_bytes:0\r\n"
-		"total_net_repl_output_bytes:0\r\n"
+		"total_net_repl_input_bytes:%llu\r\n"
+		"total_net_repl_output_bytes:%llu\r\n"
 		"instantaneous_input_kbps:%.2f\r\n"
 		"instantaneous_output_kbps:%.2f\r\n"
-		"instantaneous_input_repl_kbps:0.00\r\n"
-		"instantaneous_output_repl_kbps:0.00\r\n"
+		"instantaneous_input_repl_kbps:%.2f\r\n"
+		"instantaneous_output_repl_kbps:%.2f\r\n"
 		"rejected_connections:%llu\r\n",
 		LLU(total_connections), LLU(nr_commands),
-		atomic_load_explicit(&srv->ops_per_sec, memory_order_relaxed), LLU(bytes_in),
-		LLU(bytes_out), (double)in / 1024, (double)out / 1024, LLU(rejected_connections));
+		atomic_load_explicit(&srv->ops_per_sec, memory_order_relaxed),
+		LLU(bytes_in) + repl_in, LLU(bytes_out) + repl_out, repl_in, repl_out,
+		kib(&srv->input_bytes_per_sec), kib(&srv->output_bytes_per_sec),
+		kib(&srv->repl_input_bytes_per_sec), kib(&srv->repl_output_bytes_per_sec),
+		LLU(rejected_connections));
 }
 
 static void info_stats_keys(struct textbuf *tb, struct server *srv)
@@ -146,13 +153,13 @@ static void info_stats_keys(struct textbuf *tb, struct server *srv)
 		"expired_time_cap_reached_count:0\r\n"
 		"expire_cycle_cpu_milliseconds:0\r\n"
 		"evicted_keys:%llu\r\n"
-		"evicted_clients:0\r\n"
+		"evicted_clients:%llu\r\n"
 		"total_eviction_exceeded_time:0\r\n"
 		"current_eviction_exceeded_time:0\r\n"
 		"keyspace_hits:%llu\r\n"
 		"keyspace_misses:%llu\r\n",
 		LLU(expired_keys), (double)SERVER_SUM(srv, expired_stale_perc) / srv->nr_cores,
-		LLU(evicted_keys), LLU(keyspace_hits), LLU(keyspace_misses));
+		LLU(evicted_keys), LLU(evicted_clients), LLU(keyspace_hits), LLU(keyspace_misses));
 	textbuf_addf(tb, "pubsub_channels:0\r\n"
 			 "pubsub_patterns:0\r\n"
 			 "pubsubshard_channels:0\r\n"

@@ -246,8 +246,10 @@ static bool replica_of(struct client *c)
 		if (ip != c->peer && len > 0)
 			len--;
 		c->replica = replica_create(c->conn, c->srv->log, c->id);
-		if (c->replica)
+		if (c->replica) {
 			snprintf(c->replica->ip, sizeof(c->replica->ip), "%.*s", len, ip);
+			c->replica->bytes_out = &c->ac->repl_bytes_out;
+		}
 	}
 	return c->replica;
 }

@@ -290,6 +290,26 @@ static void start_is_pushed_by_the_pump_only(void **state)
 	assert_false(replica_pump(f.r));
 }
 
+static void it_is_behind_by_what_was_written_since_it_began(void **state)
+{
+	uint64_t queued = 0;
+
+	f.r->bytes_out = &queued;
+	log_write(5000);
+	log_sync();
+	assert_int_equal(replica_behind(f.r), 0); /* has not begun */
+	replica_start_partial(f.r, ID, 0, 100);
+	assert_int_equal(replica_behind(f.r), 0); /* the gap it came with is forgiven */
+	log_write(300);
+	log_sync();
+	assert_int_equal(replica_behind(f.r), 300);
+	replica_pump(f.r); /* queued is not sent yet */
+	assert_int_equal(replica_behind(f.r), 300);
+	assert_int_equal(queued, 5300);
+	drain(OUT_BYTES);
+	assert_int_equal(replica_behind(f.r), 0);
+}
+
 static void nothing_past_the_watermark_is_sent(void **state)
 {
 	size_t at;
@@ -645,6 +665,7 @@ int main(void)
 		TEST(continues_from_the_offset_asked_for),
 		TEST(continue_has_no_id_without_psync2),
 		TEST(start_is_pushed_by_the_pump_only),
+		TEST(it_is_behind_by_what_was_written_since_it_began),
 		TEST(nothing_past_the_watermark_is_sent),
 		TEST(a_replica_ahead_of_the_watermark_waits),
 		TEST(the_log_is_sent_across_the_rings_end),
