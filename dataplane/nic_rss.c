@@ -9,11 +9,17 @@
 
 _Static_assert(CORE_MAX <= UINT8_MAX, "a core's number fits a slot");
 
+bool nic_rss_offered(const struct rte_eth_dev_info *info)
+{
+	return info->flow_type_rss_offloads & RTE_ETH_RSS_NONFRAG_IPV4_TCP;
+}
+
 uint16_t nic_rss_queues(const struct rte_eth_dev_info *info, unsigned nr_cores)
 {
 	const unsigned most = RTE_MIN(info->max_rx_queues, info->max_tx_queues);
 
-	if (!(info->flow_type_rss_offloads & RTE_ETH_RSS_NONFRAG_IPV4_TCP))
+	/* virtio-net without scaling by hash delivers a flow where it was last sent from. */
+	if (!nic_rss_offered(info) && strcmp(info->driver_name, "net_virtio") != 0)
 		return 1;
 	return (uint16_t)RTE_MIN(nr_cores, most);
 }
@@ -94,6 +100,8 @@ bool nic_rss_setup(struct nic_rss *rss, uint16_t port, uint16_t nr_queues, unsig
 		return true;
 	if (rte_eth_dev_info_get(port, &info))
 		return false;
+	if (!nic_rss_offered(&info))
+		return true;
 	size = info.reta_size;
 	if (size < nr_cores || size > NIC_RSS_SLOTS || !rte_is_power_of_2(size))
 		return false;

@@ -23,6 +23,9 @@ struct nic_rss {
 	uint8_t owner[NIC_RSS_SLOTS]; /* slot -> core */
 };
 
+/* Does the device place TCP frames by a hash? */
+bool nic_rss_offered(const struct rte_eth_dev_info *info);
+
 /* How many queue pairs a device gets for so many cores: 1 where it cannot spread TCP. */
 uint16_t nic_rss_queues(const struct rte_eth_dev_info *info, unsigned nr_cores);
 
@@ -31,8 +34,8 @@ uint16_t nic_rss_queues(const struct rte_eth_dev_info *info, unsigned nr_cores);
 void nic_rss_request(const struct rte_eth_dev_info *info, struct rte_eth_conf *conf);
 
 /* Fills in the table and gives it to the device; one that keeps its own has it adopted where that
- * serves all cores. The port is started, the cores do not run yet. True: they agree, or the device
- * has one queue and nothing to agree about. */
+ * serves all cores. The port is started, the cores do not run yet. True: they agree, or there is
+ * nothing to agree about: one queue, or no hash. */
 bool nic_rss_setup(struct nic_rss *rss, uint16_t port, uint16_t nr_queues, unsigned nr_cores);
 
 static inline unsigned nic_rss_owner(const struct nic_rss *rss, uint32_t hash)

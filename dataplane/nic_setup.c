@@ -91,7 +91,7 @@ static int port_configure(struct nic *nic, char *err, size_t err_len)
 	nic->is_link_up = true; /* until it is seen to be otherwise */
 	nic->is_xdp = strcmp(info.driver_name, "net_af_xdp") == 0;
 	nic->nr_queues = nic_rss_queues(&info, nic->nr_cores);
-	if (nic->nr_queues > 1)
+	if (nic->nr_queues > 1 && nic_rss_offered(&info))
 		nic_rss_request(&info, &conf);
 	nic->rx_offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_CHECKSUM;
 	nic->tx_offloads = info.tx_offload_capa &

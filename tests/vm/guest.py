@@ -83,7 +83,7 @@ class Nic:
         self.address_v6, self.peer_v6 = (f"fd78:{number}::{end}" for end in (2, 1))
 
     def __str__(self):
-        return self.model
+        return f"{self.model} at {self.pci}"
 
     def setup(self, lab):
         if self.vlan:

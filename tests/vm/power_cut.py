@@ -72,7 +72,8 @@ def test(lab):
 
     running = traffic.write(node, nic, "cut")
     traffic.progress(running, nic, "before the cut")
-    time.sleep(2)
+    time.sleep(1.5)
+    node.call("BGSAVE")  # the power goes while a snapshot is written
     before = node.info("replication")
     said = len(stock.log_text())
     machine.kill()
