@@ -74,6 +74,10 @@
 	X(ICMP_UNREACH_OUT, "icmp_unreach_out", "destination unreachable sent")                    \
 	X(ICMP_PARAM_OUT, "icmp_param_out", "ICMPv6 parameter problems sent")                      \
 	X(PMTU_REDUCED, "pmtu_reduced", "connections whose MSS a path MTU message lowered")        \
+	X(PMTU_HELD, "pmtu_held", "path MTU messages that wait for a timeout to confirm them")     \
+	X(PMTU_REFUSED, "pmtu_refused", "path MTU messages that cannot be true")                   \
+	X(PMTU_GUESSED, "pmtu_guessed", "times the MSS was lowered because large segments vanish") \
+	X(PMTU_RAISED, "pmtu_raised", "connections whose MSS was put up again")                    \
 	X(SEGS_IN, "tcp_segs_in", "TCP segments received")                                         \
 	X(SEGS_OUT, "tcp_segs_out", "TCP segments sent, retransmissions included")                 \
 	X(BYTES_IN, "tcp_bytes_in", "payload bytes received in order")                             \

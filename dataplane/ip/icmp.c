@@ -77,6 +77,7 @@ static void unreach_input(struct net *net, struct pkt *p)
 	err.seq = get_be32(tcp + 4);
 	err.kind = error_kind(icmp.code);
 	err.mtu = be16(icmp.mtu);
+	err.len = be16(quoted.total_len);
 	tcp_icmp_input(net, &err);
 	pkt_free(net->pool, p);
 	return;

@@ -86,6 +86,7 @@ static void error_input(struct net *net, struct pkt *p)
 	err.seq = get_be32(tcp + 4);
 	err.kind = error_kind(&icmp);
 	err.mtu = be32(icmp.param);
+	err.len = (uint32_t)sizeof(struct ipv6_hdr) + get_be16(p->data + 4);
 	tcp_icmp_input(net, &err);
 	pkt_free(net->pool, p);
 }

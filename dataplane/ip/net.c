@@ -9,6 +9,7 @@
 #include "dataplane/ip/ipv4.h"
 #include "dataplane/ip/ipv6.h"
 #include "dataplane/ip/nd.h"
+#include "dataplane/ip/pmtu.h"
 #include "dataplane/ip/wire.h"
 #include "dataplane/tcp/stack.h"
 
@@ -136,8 +137,11 @@ int net_init(struct net *net, const struct net_cfg *cfg, struct pkt_pool *pool,
 	if (rc == 0 && net->nr_v6)
 		rc = nd_setup(net);
 	if (rc == 0)
+		rc = pmtu_setup(net);
+	if (rc == 0)
 		rc = tcp_setup(net);
 	if (rc) {
+		pmtu_teardown(net);
 		nd_teardown(net);
 		arp_teardown(net);
 	}
@@ -158,6 +162,7 @@ void net_fini(struct net *net)
 {
 	tcp_teardown(net);
 	kept_free(net);
+	pmtu_teardown(net);
 	nd_teardown(net);
 	arp_teardown(net);
 	obuf_pool_fini(&net->obufs);

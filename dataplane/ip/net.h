@@ -28,6 +28,7 @@
 
 struct arp_table;
 struct nd_table;
+struct pmtu_table;
 struct tcp_stack;
 
 #define NET_MAC_LEN   6
@@ -148,6 +149,7 @@ struct net {
 	struct net_v6 v6[NET_MAX_ADDRS + 1]; /* the first is link-local */
 	struct arp_table *arp;
 	struct nd_table *nd; /* NULL: no IPv6 */
+	struct pmtu_table *pmtu;
 	struct tcp_stack *tcp;
 	/* hot */
 	uint64_t now_us;

@@ -4,6 +4,7 @@
  */
 #include "dataplane/tcp/conn.h"
 
+#include "dataplane/ip/pmtu.h"
 #include "dataplane/ip/wire.h"
 #include "dataplane/tcp/stack.h"
 
@@ -37,7 +38,7 @@ struct tcp_conn *tcp_conn_make(struct tcp_stack *ts, const struct tcp_key *key)
 	c->node.key = *key;
 	c->node.hash = tcp_key_hash(ts, key);
 	c->ts_offset = tcp_ts_offset(ts, key);
-	c->path_mss = tcp_mss_of(ts->net->cfg.mtu, &key->raddr);
+	c->path_mss = tcp_mss_of(pmtu_get(ts->net, &key->raddr), &key->raddr);
 	c->peer_mss = tcp_default_mss(&key->raddr);
 	c->rcv_mss = TCP_DEFAULT_MSS;
 	c->rcv_wscale = wscale_for(cfg->rcv_buf);

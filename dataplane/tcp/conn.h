@@ -148,6 +148,8 @@ struct tcp_conn {
 	uint16_t mss;
 	uint16_t peer_mss;
 	uint16_t path_mss; /* bound by path MTU, without options */
+	uint16_t held_mtu; /* of a router's message that a timeout has to confirm; 0: none */
+	uint32_t held_seq; /* what it quoted */
 	uint32_t ts_offset;
 	int reason;
 	/* lists of the stack */
@@ -206,6 +208,7 @@ struct tcp_conn {
 	struct tcp_seg *sack_hint; /* where the last SACK block ended */
 	uint32_t sacked_bytes;
 	uint32_t lost_bytes;
+	uint32_t max_acked;   /* largest segment known to have arrived since the MSS was last set */
 	uint32_t reno_sacked; /* without SACK: bytes that duplicate ACKs say have left */
 	uint32_t nr_sacked;
 	uint32_t dupacks;
@@ -539,7 +542,9 @@ uint32_t tcp_cookie_make(const struct tcp_stack *ts, const struct tcp_key *key, 
 bool tcp_cookie_check(const struct tcp_stack *ts, const struct tcp_key *key, const struct pkt *p,
 	const struct tcp_opts *opts, struct tcp_cookie *out);
 
-/* path.c: see stack.h, tcp_icmp_input() */
+/* path.c; see also stack.h, tcp_icmp_input() */
+/* A retransmission timeout: is it the size of the segments? */
+void tcp_path_timeout(struct tcp_conn *c);
 
 /* timewait.c */
 void tcp_tw_enter(struct tcp_conn *c);

@@ -161,6 +161,8 @@ void tcp_loss_cum_ack(struct tcp_conn *c, uint32_t ack, struct tcp_ack_ctx *ctx)
 			s->seq = ack;
 			break;
 		}
+		if (n > c->max_acked)
+			c->max_acked = n;
 		seg_drop(c, s);
 	}
 }

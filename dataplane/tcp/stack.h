@@ -22,6 +22,7 @@ struct tcp_icmp_error {
 	uint16_t rport;
 	uint32_t seq;
 	uint32_t mtu;
+	uint32_t len; /* of the quoted packet, as its header says */
 	enum tcp_error_kind kind;
 };
 
@@ -40,6 +41,9 @@ bool tcp_fast_input(struct net *net, struct pkt *p);
 
 /* Handles an ICMP error after checking that it is about something in flight (RFC 5927). */
 void tcp_icmp_input(struct net *net, const struct tcp_icmp_error *err);
+
+/* What was known of the path to a station is no longer: larger segments are tried again. */
+void tcp_path_raise(struct net *net, const struct ip_addr *raddr);
 
 /* The link is back: timers that wait longer than the path takes are shortened to that. */
 void tcp_link_up(struct net *net);

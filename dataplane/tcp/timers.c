@@ -152,6 +152,7 @@ static void rto_timeout(struct tcp_conn *c)
 		return;
 	}
 	net_count(conn_net(c), NET_CTR_RTO);
+	tcp_path_timeout(c);
 	if (c->ca_state != TCP_CA_LOSS)
 		tcp_cc_lost(c);
 	c->ca_state = TCP_CA_LOSS;

@@ -254,6 +254,7 @@ static void step_icmp(struct bench *b)
 	icmp[1] = next8(b) % 16;
 	put_be16(icmp + 6, next16(b));
 	ip[0] = 0x45;
+	put_be16(ip + 2, 1500);
 	ip[9] = IP_PROTO_TCP;
 	put_be32(ip + 12, OUR_V4);
 	put_be32(ip + 16, PEER_V4);

@@ -97,6 +97,7 @@ uint32_t script_icmp_build(uint8_t *frame, const struct host *to, const struct r
 	icmp[0] = ICMP_UNREACH;
 	icmp[1] = code;
 	put_be16(icmp + 6, mtu);
+	put_be16(inner + 16, 1500); /* as long as it was */
 	memcpy(icmp + 8, inner + 14, 28);
 	csum = csum_of(icmp, 36);
 	memcpy(icmp + 2, &csum, 2);

@@ -486,6 +486,7 @@ static void unreach_send(struct lab *lab, uint8_t code, uint16_t mtu, uint32_t s
 
 	put_be16(msg + 6, mtu);
 	raw_tcp_build(quoted, &lab->b, &inner);
+	put_be16(quoted + 16, 1500); /* as long as it was */
 	memcpy(msg + 8, quoted + 14, 28);
 	csum = csum_of(msg, sizeof(msg));
 	memcpy(msg + 2, &csum, 2);
@@ -607,7 +608,11 @@ static void lying_path_mtu_is_bounded(void **state)
 	unreach_send(&lab, ICMP_UNREACH_FRAG, 1500, seq, sport);
 	tcp_conn_info(lab.a.app.conn, &info);
 	assert_int_equal(info.mss, 1448);
+	/* None named: the next smaller common one (RFC 1191, 7). */
 	unreach_send(&lab, ICMP_UNREACH_FRAG, 0, seq, sport);
+	tcp_conn_info(lab.a.app.conn, &info);
+	assert_int_equal(info.mss, 1492 - 52);
+	unreach_send(&lab, ICMP_UNREACH_FRAG, 100, seq, sport);
 	tcp_conn_info(lab.a.app.conn, &info);
 	assert_int_equal(info.mss, 552 - 52);
 	lab_run(&lab, SEC);

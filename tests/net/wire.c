@@ -147,6 +147,11 @@ static void frame_queue(struct lab *lab, struct host *to, const uint8_t *bytes, 
 	*at = f;
 }
 
+void lab_post(struct lab *lab, struct host *to, const void *frame, uint32_t len)
+{
+	frame_queue(lab, to, frame, len);
+}
+
 static void lab_tx(void *ctx, struct pkt *p)
 {
 	struct host *from = ctx;

@@ -147,6 +147,9 @@ extern const struct tcp_ops app_ops;
 /* Puts a raw frame before a host, as if from the wire, at once. */
 void lab_inject(struct host *to, const void *frame, uint32_t len);
 
+/* Puts a raw frame on the wire to a host: for hooks, in which lab_inject() must not be used. */
+void lab_post(struct lab *lab, struct host *to, const void *frame, uint32_t len);
+
 /* Builds a TCP segment with right checksums; returns its length. opts_len is a multiple of 4. */
 struct raw_tcp {
 	uint32_t src_v4;
