@@ -46,6 +46,7 @@ void net_cfg_defaults(struct net_cfg *cfg)
 				.max_rx_pkts = 8192,
 				.max_conns = 65536,
 				.max_timewait = 32768,
+				.max_segs = 1u << 20,
 				.rst_per_s = 1000,
 				.port_lo = 32768,
 				.port_hi = 60999,

@@ -71,6 +71,7 @@ struct tcp_cfg {
 	                          well below the pool's size, or nothing more can be received */
 	uint32_t max_conns;
 	uint32_t max_timewait;
+	uint32_t max_segs;  /* segments in flight, of all connections */
 	uint32_t rst_per_s; /* RSTs to segments of no connection */
 	uint16_t port_lo;   /* range of source ports for tcp_connect */
 	uint16_t port_hi;

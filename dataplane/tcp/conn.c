@@ -14,8 +14,6 @@
 
 #define RTO_SYN_LOST_US 3000000u
 
-#define SEGS_MAX (1u << 20) /* records of segments in flight, all connections of a core */
-
 static uint8_t wscale_for(uint32_t rcv_buf)
 {
 	uint8_t wscale = 0;
@@ -263,7 +261,7 @@ int tcp_setup(struct net *net)
 	TAILQ_INIT(&ts->dead);
 	TAILQ_INIT(&ts->out);
 	slab_init(&ts->conns, sizeof(struct tcp_conn), cfg->max_conns, 32);
-	slab_init(&ts->segs, sizeof(struct tcp_seg), SEGS_MAX, 256);
+	slab_init(&ts->segs, sizeof(struct tcp_seg), cfg->max_segs, 256);
 	keys_derive(ts);
 	ratelimit_init(&ts->rst_limit, cfg->rst_per_s, net->now_us);
 	tcp_tw_setup(ts);

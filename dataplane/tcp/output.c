@@ -15,6 +15,8 @@
    the shortest RTO, so that a probe never goes unanswered. */
 #define CHALLENGE_GAP_US 100000u
 
+#define SEGS_SHARE 16u /* segments in flight that any connection may have */
+
 static struct pkt *out_alloc(struct net *net)
 {
 	struct pkt *p = pkt_alloc(net->pool);
@@ -236,6 +238,15 @@ static uint32_t new_len(struct tcp_conn *c, uint64_t unsent)
 	return 0;
 }
 
+/* When records of segments run short those that have many wait for their own ACKs: nobody can take
+   the others' share by acknowledging nothing. */
+static bool segs_allow(const struct tcp_conn *c, uint32_t out)
+{
+	const struct slab *segs = &c->ts->segs;
+
+	return segs->nr_used < segs->nr_max - segs->nr_max / 4 || out < SEGS_SHARE * c->mss;
+}
+
 /* Sends new data and the FIN as far as the windows allow. False: out of packets. */
 static bool new_send(struct tcp_conn *c, bool *sent)
 {
@@ -253,6 +264,8 @@ static bool new_send(struct tcp_conn *c, bool *sent)
 			c->is_cwnd_limited = true;
 			return true;
 		}
+		if (!segs_allow(c, out))
+			return true;
 		if (!seg_send_new(c, n, has_fin))
 			return false;
 		c->is_override_due = false;

@@ -200,10 +200,8 @@ void tcp_rcv_deliver(struct tcp_conn *c)
 	tcp_conn_finish_check(c);
 }
 
-/* len more bytes are in order. */
-static void received_count(struct tcp_conn *c, uint32_t len)
+static void bytes_count(struct tcp_conn *c, uint32_t len)
 {
-	c->rcv_nxt += len;
 	c->bytes_received += len;
 	net_counter_add(&conn_net(c)->counters.ctrs[NET_CTR_BYTES_IN], len);
 }
@@ -227,10 +225,21 @@ static void ooo_drain(struct tcp_conn *c)
 			continue;
 		}
 		pkt_pull(p, known);
-		received_count(c, p->len);
+		c->rcv_nxt += p->len;
+		bytes_count(c, p->len);
 		rxq_append(c, p);
 	}
 	sacks_prune(c);
+}
+
+/* Takes p. The user left its last bytes, and there is no room for them: they were not acknowledged
+   yet, so the peer will send them again. */
+static void rest_refuse(struct tcp_conn *c, struct pkt *p, uint32_t rest)
+{
+	c->rcv_nxt -= rest;
+	c->is_paused = !c->is_resumed;
+	ack_now(c);
+	net_drop(conn_net(c), p, DROP_TCP_RX_FULL);
 }
 
 void tcp_rcv_in_order(struct tcp_conn *c, struct pkt *p)
@@ -243,18 +252,25 @@ void tcp_rcv_in_order(struct tcp_conn *c, struct pkt *p)
 		net_drop(conn_net(c), p, DROP_TCP_RX_FULL);
 		return;
 	}
-	received_count(c, len);
+	c->rcv_nxt += len;
 	ack_schedule(c, len);
 	if (!c->rxq_head && !c->is_paused && !c->ooo_head) {
 		n = user_offer(c, p->data, len);
 		if (n == len || c->state == TCP_ST_CLOSED) {
+			bytes_count(c, len);
 			net_keep(conn_net(c), p);
 			ack_quickly(c);
+			return;
+		}
+		if (rx_is_full(c)) {
+			bytes_count(c, n);
+			rest_refuse(c, p, len - n);
 			return;
 		}
 		pkt_pull(p, n);
 		c->is_paused = !(c->is_resumed && n);
 	}
+	bytes_count(c, len);
 	rx_pkts_add(c->ts, 1);
 	rxq_append(c, p);
 	if (c->ooo_head) {
