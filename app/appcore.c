@@ -141,6 +141,7 @@ int app_core_create(struct server *srv, unsigned id, struct core **cores, bool a
 	TAILQ_INIT(&ac->waiters);
 	TAILQ_INIT(&ac->retry);
 	TAILQ_INIT(&ac->blocked);
+	TAILQ_INIT(&ac->monitors);
 	TAILQ_INIT(&ac->replicas);
 	ac->us_per_cycle = measure_us_per_cycle();
 	ac->now_ms = clock_unix_us() / 1000;

@@ -11,10 +11,9 @@
 #include "persist/log.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MAX_ARGS (1024 * 1024)
 
 /* A command of a MULTI..EXEC run, as a range of the run's bytes. */
 struct queued {
@@ -72,6 +71,11 @@ void apply_reset(struct apply *a)
 	resp_parser_reset(&a->client->parser);
 }
 
+struct client *apply_client(const struct apply *a)
+{
+	return a->client;
+}
+
 int apply_db(const struct apply *a)
 {
 	return a->client->db;
@@ -125,7 +129,7 @@ static struct resp_limits stream_limits(struct apply *a)
 {
 	return (struct resp_limits){
 		.max_bulk_len = 1ll << 30,
-		.max_multibulk = MAX_ARGS,
+		.max_multibulk = INT_MAX,
 	};
 }
 

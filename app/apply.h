@@ -32,6 +32,8 @@ size_t apply_pending(const struct apply *a);
 int apply_db(const struct apply *a);
 void apply_set_db(struct apply *a, int db);
 uint64_t apply_nr_commands(const struct apply *a);
+/* The client that executes the commands. */
+struct client *apply_client(const struct apply *a);
 /* NULL, or why the stream cannot be followed any more (a protocol error). */
 const char *apply_error(const struct apply *a);
 

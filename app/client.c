@@ -10,6 +10,7 @@
 #include "app/client_limits.h"
 #include "app/client_priv.h"
 #include "app/commands/command.h"
+#include "app/commands/monitor.h"
 #include "app/control.h"
 #include "app/flusher.h"
 #include "app/replication.h"
@@ -54,16 +55,35 @@ struct client *client_create(struct app_core *ac, struct conn *conn, uint32_t fl
 	return c;
 }
 
-static void client_register(struct client *c)
+void client_list_add(struct client *c, const struct conn *conn)
 {
 	struct server *srv = c->srv;
 
-	conn_addr(c->conn, c->peer, c->local, sizeof(c->peer));
+	conn_addr(conn, c->peer, c->local, sizeof(c->peer));
+	c->fd = conn->fd;
 	rte_spinlock_lock(&srv->clients_lock);
 	TAILQ_INSERT_TAIL(&srv->clients, c, registry_link);
+	c->listed = true;
 	rte_spinlock_unlock(&srv->clients_lock);
+}
+
+void client_list_remove(struct client *c)
+{
+	struct server *srv = c->srv;
+
+	if (!c->listed)
+		return;
+	rte_spinlock_lock(&srv->clients_lock);
+	TAILQ_REMOVE(&srv->clients, c, registry_link);
+	c->listed = false;
+	rte_spinlock_unlock(&srv->clients_lock);
+}
+
+static void client_register(struct client *c)
+{
+	client_list_add(c, c->conn);
 	TAILQ_INSERT_TAIL(&c->ac->clients, c, core_link);
-	atomic_fetch_add(&srv->nr_clients, 1);
+	atomic_fetch_add(&c->srv->nr_clients, 1);
 	c->ac->total_connections++;
 }
 
@@ -91,12 +111,9 @@ void client_destroy(struct client **cp)
 	if (!c)
 		return;
 	list_forget(c);
-	if (c->flags & CLIENT_MONITOR)
-		atomic_fetch_sub(&c->srv->nr_monitors, 1);
+	monitor_stop(c);
+	client_list_remove(c);
 	if (c->conn) {
-		rte_spinlock_lock(&c->srv->clients_lock);
-		TAILQ_REMOVE(&c->srv->clients, c, registry_link);
-		rte_spinlock_unlock(&c->srv->clients_lock);
 		TAILQ_REMOVE(&c->ac->clients, c, core_link);
 		atomic_fetch_sub(&c->srv->nr_clients, 1);
 	}
@@ -239,6 +256,7 @@ void client_publish(struct client *c)
 	atomic_store_explicit(&c->pub_db, c->db, memory_order_relaxed);
 	atomic_store_explicit(&c->pub_active_ms, c->last_active_ms, memory_order_relaxed);
 	atomic_store_explicit(&c->pub_qbuf, c->in.len - c->in.pos, memory_order_relaxed);
+	atomic_store_explicit(&c->pub_qbuf_free, c->in.cap - c->in.len, memory_order_relaxed);
 	atomic_store_explicit(&c->pub_obuf, client_output_pending(c), memory_order_relaxed);
 }
 
@@ -440,7 +458,6 @@ void client_core_stop(struct app_core *ac)
 struct send_msg {
 	struct core_msg msg;
 	uint64_t client_id;
-	bool unblock;
 	size_t len;
 	char data[];
 };
@@ -461,16 +478,14 @@ static void send_run(struct core *core, struct core_msg *m)
 	struct client *c = client_by_id(core->app, msg->client_id);
 
 	if (c && !(c->flags & CLIENT_CLOSED)) {
-		if (msg->len)
-			reply_raw(c, msg->data, msg->len);
-		if (msg->unblock && c->block == BLOCK_CONTROL)
+		reply_raw(c, msg->data, msg->len);
+		if (c->block == BLOCK_CONTROL)
 			client_unblock(c);
 	}
 	free(msg);
 }
 
-static void post_send(
-	struct server *srv, uint64_t client_id, const void *data, size_t len, bool unblock)
+void client_send_unblock(struct server *srv, uint64_t client_id, const void *data, size_t len)
 {
 	struct app_core *ac = NULL;
 	struct send_msg *msg;
@@ -488,21 +503,10 @@ static void post_send(
 		return;
 	msg->msg.fn = send_run;
 	msg->client_id = client_id;
-	msg->unblock = unblock;
 	msg->len = len;
 	memcpy(msg->data, data, len);
-	if (unblock ? core_post(ac->core, &msg->msg) : core_post_optional(ac->core, &msg->msg))
-		free(msg); /* a monitor that cannot keep up misses lines */
-}
-
-void client_send(struct server *srv, uint64_t client_id, const void *data, size_t len)
-{
-	post_send(srv, client_id, data, len, false);
-}
-
-void client_send_unblock(struct server *srv, uint64_t client_id, const void *data, size_t len)
-{
-	post_send(srv, client_id, data, len, true);
+	if (core_post(ac->core, &msg->msg))
+		free(msg);
 }
 
 bool client_unblock_request(struct client *c, bool with_error)

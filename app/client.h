@@ -97,7 +97,8 @@ struct client {
 	TAILQ_ENTRY(client) waiter_link, retry_link, blocked_link;
 	TAILQ_ENTRY(client) dirty_link;
 	TAILQ_ENTRY(client) core_link;
-	uint64_t last_write_off; /* offset behind this client's last write (WAIT) */
+	TAILQ_ENTRY(client) monitor_link; /* CLIENT_MONITOR */
+	uint64_t last_write_off;          /* offset behind this client's last write (WAIT) */
 
 	/* statistics */
 	int64_t created_ms, last_active_ms;
@@ -113,6 +114,8 @@ struct client {
 	char *name;               /* owned, NULL when not set */
 	char *user;               /* owned: name of the authenticated user, "default" */
 	char peer[64], local[64]; /* "ip:port" or "path:0" */
+	int fd;                   /* -1: not a kernel socket */
+	bool listed;              /* in srv->clients */
 	atomic_int unblock;       /* CLIENT UNBLOCK asked: 1 as a timeout, 2 with an error */
 	atomic_bool kill;         /* set by CLIENT KILL from any core; the owner closes it */
 	atomic_uint pub_flags;    /* copy of flags for CLIENT LIST from other cores */
@@ -120,7 +123,7 @@ struct client {
 	atomic_int pub_db;
 	atomic_uint pub_resp; /* protocol version for CLIENT LIST; 0 stands for 2 */
 	atomic_llong pub_active_ms;
-	atomic_size_t pub_qbuf, pub_obuf;
+	atomic_size_t pub_qbuf, pub_qbuf_free, pub_obuf;
 	TAILQ_ENTRY(client) registry_link;
 };
 
@@ -130,6 +133,11 @@ TAILQ_HEAD(client_list, client);
  * memory. */
 struct client *client_create(struct app_core *ac, struct conn *conn, uint32_t flags);
 void client_destroy(struct client **c); /* its connection is gone */
+/* Shows a client in srv->clients with the addresses of conn, for CLIENT LIST and KILL; and no more.
+ * Those with a connection of their own are there anyway; for the one that applies our master's
+ * stream. The owner's core. */
+void client_list_add(struct client *c, const struct conn *conn);
+void client_list_remove(struct client *c);
 /* Runs what has been received and not yet run. The owner's core. */
 void client_process(struct client *c);
 /* Ends a blocked command: the client goes on with what it has received. The owner's core. */
@@ -139,9 +147,8 @@ void client_abort(struct client *c);
 void client_close(struct client *c);
 /* Makes the owner look at c->kill. clients_lock held or the owner's core. Any core. */
 void client_kick(struct client *c);
-/* Appends bytes to the output of another core's client (MONITOR, results of the control thread), if
- * it is still there. Copies. unblock: its command ends with this. Any thread. */
-void client_send(struct server *srv, uint64_t client_id, const void *data, size_t len);
+/* Appends bytes to the output of a client that waits for the control thread, if it is still there,
+ * and ends its command. Copies. Any thread. */
 void client_send_unblock(struct server *srv, uint64_t client_id, const void *data, size_t len);
 /* Hooks of the core loop. */
 int client_accept(struct core *core, struct conn *conn);

@@ -14,6 +14,7 @@
 #include "checks.h"
 #include "dataplane/conn.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +24,7 @@
 	(1024 * 1024) /* a client that does not run its input gets no more than this read */
 #define UNAUTH_ARGS 10
 #define UNAUTH_BULK 16384
-#define MAX_ARGS    (1024 * 1024)
+#define MAX_ARGS    INT_MAX
 
 static bool inbuf_append(struct inbuf *in, const char *data, size_t len)
 {

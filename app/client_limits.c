@@ -97,7 +97,7 @@ static uint64_t clients_sum(const struct server *srv, struct client **largest)
 		uint32_t flags = atomic_load_explicit(&c->pub_flags, memory_order_relaxed);
 		size_t bytes = memory_of(c);
 
-		if ((flags & CLIENT_REPLICA) ||
+		if ((flags & (CLIENT_REPLICA | CLIENT_MASTER)) ||
 			atomic_load_explicit(&c->kill, memory_order_relaxed))
 			continue;
 		sum += bytes;

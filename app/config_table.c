@@ -106,6 +106,9 @@ static const char no_tls[] = "TLS is not supported";
 static const char no_cluster[] = "cluster mode is not supported";
 static const char no_acl[] =
 	"ACL files are not supported; requirepass sets the password of the default user";
+static const char no_defrag[] =
+	"Active defragmentation cannot be enabled: it requires a Redis server compiled with a modified Jemalloc like "
+	"the one shipped by default with the Redis source distribution";
 static const char no_aof[] =
 	"the log in persistent memory (pmem-file) takes the place of the append-only file";
 
@@ -251,7 +254,7 @@ const struct directive config_directives[] = {
 	INT("active-defrag-threshold-lower", "10", 0, 1000),
 	INT("active-defrag-threshold-upper", "100", 0, 1000),
 	INT("active-expire-effort", "1", 1, 10),
-	BOOL("activedefrag", "no"),
+	BOOL("activedefrag", "no", FL(DIR_REFUSED), NOTE(no_defrag)),
 	BOOL("activerehashing", "yes"),
 	BOOL("always-show-logo", "no", FL(DIR_IMMUTABLE)),
 	BOOL("aof-disable-auto-gc", "no"),

@@ -142,7 +142,9 @@ static int read_size(
 {
 	uint64_t n;
 
-	if (!config_parse_size(word, &n)) {
+	if (!err->at_start && *word == '\0') { /* Redis takes no digits for 0 */
+		n = 0;
+	} else if (!config_parse_size(word, &n)) {
 		if (err->at_start)
 			return config_err_set(err,
 				"'%s' is not a size: bytes, or with k, kb, m, mb, g, gb", word);

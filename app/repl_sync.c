@@ -2,6 +2,7 @@
 #include "app/repl_sync.h"
 
 #include "app/apply.h"
+#include "app/client_priv.h"
 #include "app/control.h"
 #include "app/rdb_save.h"
 #include "app/snapshot.h"
@@ -380,15 +381,31 @@ static void on_stream(void *ctx, const char *data, size_t len)
 static void on_state(void *ctx, bool up)
 {
 	struct server *srv = ctx;
+	struct client *master = apply_client(srv->repl->apply);
 
 	atomic_store(&srv->repl->link_up, up);
-	if (up)
-		server_log(
-			srv, 2, "repl: link up off=%llu", (unsigned long long)log_tail(srv->log));
-	if (up)
-		srv->repl->ack_us = 0; /* tell at once where we are */
-	else
+	if (!up) {
 		apply_reset(srv->repl->apply);
+		client_list_remove(master);
+		return;
+	}
+	server_log(srv, 2, "repl: link up off=%llu", (unsigned long long)log_tail(srv->log));
+	srv->repl->ack_us = 0; /* tell at once where we are */
+	master->created_ms = master->last_active_ms = srv->cores[0]->now_ms;
+	client_publish(master);
+	client_list_remove(master);
+	client_list_add(master, link_conn(srv->repl->link));
+}
+
+/* CLIENT KILL of the master: the link is made anew. */
+static void obey_kill(struct repl *r)
+{
+	struct client *master = apply_client(r->apply);
+
+	if (!atomic_exchange_explicit(&master->kill, false, memory_order_relaxed))
+		return;
+	if (link_state(r->link) == LINK_CONNECTED)
+		link_drop(r->link, "killed by a client");
 }
 
 static void on_log(void *ctx, int level, const char *text)
@@ -478,6 +495,7 @@ void repl_sync_work(struct app_core *ac)
 		link_resume(r->link);
 		stream_check(srv);
 	}
+	obey_kill(r);
 	link_tick(r->link, ac->now_ms);
 	atomic_store_explicit(&r->link_state, link_state(r->link), memory_order_relaxed);
 	atomic_store_explicit(&r->link_io_ms, link_last_io_ms(r->link), memory_order_relaxed);

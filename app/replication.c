@@ -8,12 +8,15 @@
 #include "app/commands/dispatch.h"
 #include "app/commands/encode.h"
 #include "app/control.h"
+#include "app/rdb_save.h"
 #include "app/repl_sync.h"
 #include "app/textbuf.h"
 #include "checks.h"
 #include "dataplane/core.h"
+#include "persist/crc64.h"
 #include "persist/log.h"
 #include "persist/snapshot.h"
+#include "repl/rdb.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -254,12 +257,36 @@ static bool wants_fresh(const struct replica *rep)
 	return rep->rdb_only || !rep->psync;
 }
 
+/* Header, end and checksum. */
+static void bare_sync(struct client *c)
+{
+	struct server *srv = c->srv;
+	struct psync_ids ids;
+	char rdb[512];
+	size_t len;
+	uint64_t crc;
+
+	repl_ids(srv, &ids);
+	len = rdb_save_prefix(rdb, sizeof(rdb) - 9, c->now_ms / 1000, server_used_memory(srv), 0,
+		ids.replid, log_tail(srv->log));
+	rdb[len++] = (char)RDB_OP_EOF;
+	crc = crc64(0, rdb, len);
+	for (int i = 0; i < 8; i++)
+		rdb[len++] = (char)(crc >> (8 * i));
+	replica_start_bare(c->replica, ids.replid, rdb, len, c->now_ms);
+}
+
 void repl_full_sync(struct client *c)
 {
 	struct repl *r = c->srv->repl;
 	struct snap *snap = snap_newest_get(c->srv->pool);
 	struct psync_ids ids;
 
+	if (c->replica->no_data) {
+		snap_put(&snap);
+		bare_sync(c);
+		return;
+	}
 	c->replica->min_off = wants_fresh(c->replica) ? log_tail(c->srv->log) : 0;
 	if (snap && snapshot_fits(c->srv, snap) && snap_offset(snap) >= c->replica->min_off) {
 		repl_ids(c->srv, &ids);

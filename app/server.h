@@ -51,6 +51,7 @@ struct app_core {
 	struct client_list waiters; /* output waits for the reply mark */
 	struct client_list retry;   /* set aside, to be tried again in the next loop */
 	struct client_list blocked;
+	struct client_list monitors;
 	struct propagation *prop; /* effects of the command under way */
 	size_t admitted;          /* bytes of log admitted for it */
 	bool local;               /* it was let in on a replica: what it writes stays here */
@@ -63,6 +64,8 @@ struct app_core {
 	uint64_t call_end;     /* cycles when the last command of a batch ended; 0: none did */
 	int64_t now_ms;        /* Unix time of this burst */
 	uint64_t now_us;       /* monotonic time of this burst */
+
+	atomic_uint nr_monitors; /* written by the core, read by all */
 
 	/* counters: single writer, relaxed */
 	uint64_t nr_commands, nr_reads, nr_writes;

@@ -161,6 +161,11 @@ void link_drop(struct link *link, const char *reason)
 	link_leave(link);
 }
 
+const struct conn *link_conn(const struct link *link)
+{
+	return link->conn;
+}
+
 int link_configure(struct link *link, const struct link_cfg *cfg)
 {
 	struct link_cfg copy;

@@ -98,6 +98,9 @@ void link_resume(struct link *link);
 /* Drops the connection; attempts go on. */
 void link_drop(struct link *link, const char *reason);
 
+/* The connection to the master; NULL: none. Borrowed, for its addresses. */
+const struct conn *link_conn(const struct link *link);
+
 enum link_state link_state(const struct link *link);
 const char *link_state_name(
 	enum link_state state); /* as ROLE: connect connecting handshake sync connected */

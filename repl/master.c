@@ -146,6 +146,26 @@ void replica_start_full(struct replica *r, const char *replid, struct snap *snap
 	atomic_store(&r->state, REPLICA_SEND_RDB);
 }
 
+void replica_start_bare(
+	struct replica *r, const char *replid, const void *rdb, size_t len, int64_t now_ms)
+{
+	char lines[128];
+
+	r->pos = r->began_at = log_tail(r->log);
+	if (r->psync)
+		snprintf(lines, sizeof(lines), "+FULLRESYNC %.40s %llu\r\n$%zu\r\n", replid,
+			(unsigned long long)r->pos, len);
+	else
+		snprintf(lines, sizeof(lines), "$%zu\r\n", len);
+	if (!say(r, lines))
+		return;
+	if (obuf_append(conn_obuf(r->conn), rdb, len)) {
+		drop(r, "out of memory");
+		return;
+	}
+	go_online(r, now_ms);
+}
+
 static bool lapped(const struct replica *r)
 {
 	return log_start(r->log) > r->pos;

@@ -40,7 +40,7 @@ struct replica {
 	uint64_t min_off;    /* the oldest snapshot that will do; 0: any that the log covers */
 	uint64_t saves_seen; /* the owner's count of snapshots when it began to wait */
 	bool psync;          /* false: came by SYNC, sends no ACKs */
-	bool capa_eof, capa_psync2, rdb_only;
+	bool capa_eof, capa_psync2, rdb_only, no_data;
 	struct snap *snap; /* pinned while the RDB is being sent */
 	struct snap_hold *hold;
 	uint64_t rdb_pos, rdb_size;
@@ -77,6 +77,11 @@ void replica_wait_snapshot(struct replica *r, int64_t now_ms);
 /* Starts the full sync from a pinned snapshot (taken over): +FULLRESYNC (psync only), $<len>,
  * the RDB, then the log. */
 void replica_start_full(struct replica *r, const char *replid, struct snap *snap, int64_t now_ms);
+
+/* The same with an RDB that holds no data (copied), of the log's end as it is now: for who has
+ * set no_data. */
+void replica_start_bare(
+	struct replica *r, const char *replid, const void *rdb, size_t len, int64_t now_ms);
 
 /* Appends what may be sent now to the connection's output and pushes it. Called at the end of a
  * burst and when output has drained. True: something was pushed, by which the connection may

@@ -26,13 +26,16 @@ enum client_type client_type_of(uint32_t flags)
 static void view_take(struct client_view *v, struct client *c)
 {
 	v->id = c->id;
+	v->fd = c->fd;
 	v->flags = atomic_load_explicit(&c->pub_flags, memory_order_relaxed);
 	v->resp = atomic_load_explicit(&c->pub_resp, memory_order_relaxed);
 	v->db = atomic_load_explicit(&c->pub_db, memory_order_relaxed);
 	v->created_ms = c->created_ms;
 	v->active_ms = atomic_load_explicit(&c->pub_active_ms, memory_order_relaxed);
 	v->qbuf = atomic_load_explicit(&c->pub_qbuf, memory_order_relaxed);
+	v->qbuf_free = atomic_load_explicit(&c->pub_qbuf_free, memory_order_relaxed);
 	v->obuf = atomic_load_explicit(&c->pub_obuf, memory_order_relaxed);
+	v->argv_mem = 0; /* no command is under way, or it is the owner's business */
 	v->cmd = atomic_load_explicit(&c->last_cmd, memory_order_relaxed);
 	v->name = c->name ? strdup(c->name) : NULL;
 	v->user = c->user && strcmp(c->user, "default") != 0 ? strdup(c->user) : NULL;
@@ -131,16 +134,17 @@ void client_view_print(struct textbuf *tb, const struct client_view *v, int64_t 
 		command_full_name(v->cmd, cmd);
 	if (!user)
 		user = v->flags & CLIENT_MASTER ? "(superuser)" : "default";
-	textbuf_addf(tb, "id=%llu addr=%s laddr=%s fd=-1 name=%s age=%lld idle=%lld flags=%s db=%d",
-		(unsigned long long)v->id, v->peer, v->local, v->name ? v->name : "",
+	textbuf_addf(tb, "id=%llu addr=%s laddr=%s fd=%d name=%s age=%lld idle=%lld flags=%s db=%d",
+		(unsigned long long)v->id, v->peer, v->local, v->fd, v->name ? v->name : "",
 		(long long)((now_ms - v->created_ms) / 1000),
 		(long long)((now_ms - v->active_ms) / 1000), flags, v->db);
-	/* One buffer for input and one for output: what Redis splits finer is 0 here. */
+	/* One buffer for output, made as it is needed: what Redis splits finer is 0 here. */
 	textbuf_addf(tb,
-		" sub=0 psub=0 ssub=0 multi=-1 qbuf=%zu qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 "
+		" sub=0 psub=0 ssub=0 multi=-1 qbuf=%zu qbuf-free=%zu argv-mem=%zu multi-mem=0 rbs=0 "
 		"rbp=0 obl=0 oll=%d omem=%zu tot-mem=%zu events=%s cmd=%s user=%s redir=-1 resp=%u",
-		v->qbuf, v->obuf != 0, v->obuf, sizeof(struct client) + v->qbuf + v->obuf,
-		v->obuf ? "rw" : "r", cmd, user, v->resp ? v->resp : 2);
+		v->qbuf, v->qbuf_free, v->argv_mem, v->obuf != 0, v->obuf,
+		sizeof(struct client) + v->qbuf + v->obuf, v->obuf ? "rw" : "r", cmd, user,
+		v->resp ? v->resp : 2);
 }
 
 static unsigned digits_of(size_t n)
@@ -150,6 +154,15 @@ static unsigned digits_of(size_t n)
 	for (; n >= 10; n /= 10)
 		digits++;
 	return digits;
+}
+
+static size_t args_len(const struct client *c)
+{
+	size_t len = 0;
+
+	for (uint32_t i = 0; i < c->argc; i++)
+		len += c->argv[i].len;
+	return len;
 }
 
 /* Bytes of the command under way as a RESP array. */
@@ -175,6 +188,7 @@ void client_self_print(struct textbuf *tb, struct client *c)
 	v.active_ms = c->now_ms;
 	/* A request that came in one piece is run from where it was received. */
 	v.qbuf = c->in.len > c->in.pos ? c->in.len - c->in.pos : request_len(c);
+	v.argv_mem = args_len(c);
 	v.obuf = c->out ? obuf_len(c->out) : 0;
 	client_view_print(tb, &v, c->now_ms);
 	free(v.name);

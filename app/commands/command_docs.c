@@ -86,6 +86,23 @@ static void reply_doc_flags(struct client *c, const struct command_facts *facts)
 		reply_status(c, "syscmd");
 }
 
+static void reply_history(struct client *c, const char *text)
+{
+	struct slice version, what;
+	const char *at = text;
+	size_t nr = 0;
+
+	while (command_history_next(&at, &version, &what))
+		nr++;
+	reply_bulk_str(c, "history");
+	reply_set(c, nr);
+	while (command_history_next(&text, &version, &what)) {
+		reply_array(c, 2);
+		bulk_slice(c, version);
+		bulk_slice(c, what);
+	}
+}
+
 static unsigned count_subs(const struct command *cmd)
 {
 	unsigned nr = 0;
@@ -102,13 +119,14 @@ static void reply_docs(struct client *c, const struct command *cmd)
 	const struct command_facts *facts = command_facts_find(cmd);
 	unsigned nr_subs = count_subs(cmd);
 	char name[COMMAND_NAME_MAX];
+	const char *history = command_history_find(command_full_name(cmd, name));
 
 	if (!facts)
 		facts = &none;
-	reply_bulk_str(c, command_full_name(cmd, name));
+	reply_bulk_str(c, name);
 	reply_map(c, 3u + (cmd->complexity != NULL) + (facts->syscmd || facts->deprecated_since) +
-			     2u * (facts->deprecated_since != NULL) + (facts->args != NULL) +
-			     (nr_subs != 0));
+			     2u * (facts->deprecated_since != NULL) + (history != NULL) +
+			     (facts->args != NULL) + (nr_subs != 0));
 	bulk_pair(c, "summary", cmd->summary ? cmd->summary : "");
 	bulk_pair(c, "since", cmd->since ? cmd->since : "");
 	bulk_pair(c, "group", cmd->group ? cmd->group : "generic");
@@ -120,6 +138,8 @@ static void reply_docs(struct client *c, const struct command *cmd)
 		bulk_pair(c, "deprecated_since", facts->deprecated_since);
 		bulk_pair(c, "replaced_by", facts->replaced_by);
 	}
+	if (history)
+		reply_history(c, history);
 	if (facts->args) {
 		reply_bulk_str(c, "arguments");
 		reply_args(c, (struct slice){facts->args, strlen(facts->args)});

@@ -46,6 +46,13 @@ extern const struct command_facts command_facts_types[];
 /* NULL: none are known. */
 const struct command_facts *command_facts_find(const struct command *cmd);
 
+/* What a command has learnt, by its full name; NULL: nothing. */
+const char *command_history_find(const char *full_name);
+/* Reads one entry from *text and moves *text behind it. False: there is none left. */
+bool command_history_next(const char **text, struct slice *version, struct slice *what);
+/* A remark on a key specification of a command; NULL: none. */
+const char *command_key_note(const char *full_name, unsigned spec);
+
 /* --- key specifications ----------------------------------------------------------------------- */
 
 enum key_flags { /* in Redis' order; names by key_flag_name() */

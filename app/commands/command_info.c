@@ -129,10 +129,18 @@ static void reply_key_specs(struct client *c, const struct command *cmd)
 {
 	struct key_spec specs[KEY_SPECS_MAX];
 	unsigned nr = key_specs_get(cmd, specs);
+	char name[COMMAND_NAME_MAX];
 
+	command_full_name(cmd, name);
 	reply_set(c, nr);
 	for (unsigned i = 0; i < nr; i++) {
-		reply_map(c, 3);
+		const char *note = command_key_note(name, i);
+
+		reply_map(c, note ? 4 : 3);
+		if (note) {
+			reply_bulk_str(c, "notes");
+			reply_bulk_str(c, note);
+		}
 		reply_bulk_str(c, "flags");
 		reply_set(c, (size_t)__builtin_popcount(specs[i].flags));
 		for (unsigned k = 0; key_flag_name(k); k++)

@@ -7,6 +7,8 @@
  */
 #include "app/commands/connection.h"
 
+#include "app/commands/monitor.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -239,14 +241,13 @@ void select_command(struct client *c)
 void reset_command(struct client *c)
 {
 	static const struct slice no_name = {"", 0};
-	uint32_t set = 0, clear = CLIENT_MONITOR | CLIENT_REPLY_OFF | CLIENT_REPLY_SKIP_NEXT;
+	uint32_t set = 0, clear = CLIENT_REPLY_OFF | CLIENT_REPLY_SKIP_NEXT;
 
 	if (c->flags & (CLIENT_REPLICA | CLIENT_MASTER)) {
 		reply_err(c, "ERR can only reset normal client connections");
 		return;
 	}
-	if (c->flags & CLIENT_MONITOR)
-		atomic_fetch_sub_explicit(&c->srv->nr_monitors, 1, memory_order_relaxed);
+	monitor_stop(c);
 	if (password_needed(c->srv->cfg))
 		clear |= CLIENT_AUTHENTICATED;
 	else

@@ -62,9 +62,9 @@ struct client_view {
 	uint64_t id;
 	uint32_t flags;
 	unsigned resp;
-	int db;
+	int db, fd;
 	int64_t created_ms, active_ms;
-	size_t qbuf, obuf;
+	size_t qbuf, qbuf_free, argv_mem, obuf;
 	const struct command *cmd;
 	char *name, *user; /* owned; NULL: none, "default" */
 	char peer[64], local[64];

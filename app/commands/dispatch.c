@@ -36,14 +36,14 @@ static bool flag_on(const atomic_bool *flag)
 
 static void unknown_text(struct client *c, char *err, size_t err_len)
 {
-	size_t n;
+	size_t n, args = 0;
 
 	n = (size_t)snprintf(err, err_len, "ERR unknown command '%.*s', with args beginning with: ",
 		(int)(c->argv[0].len < 128 ? c->argv[0].len : 128), c->argv[0].ptr);
-	for (uint32_t i = 1; i < c->argc && n < 128 + 60; i++) {
-		size_t room = 128 + 60 - n;
+	for (uint32_t i = 1; i < c->argc && args < 128; i++) {
+		size_t room = 128 - args;
 
-		n += (size_t)snprintf(err + n, err_len - n, "'%.*s' ",
+		args += (size_t)snprintf(err + n + args, err_len - n - args, "'%.*s' ",
 			(int)(c->argv[i].len < room ? c->argv[i].len : room), c->argv[i].ptr);
 	}
 }
@@ -135,13 +135,19 @@ static const char *refuse_by_state(struct client *c, const struct command *cmd)
 /* The text to refuse the command with, or NULL. */
 static const char *refuse(struct client *c, const struct command *cmd)
 {
+	const char *refusal;
+
 	if (is_applier(c))
 		return NULL;
 	if (!(cmd->flags & CMD_NO_AUTH) && connection_auth_required(c))
 		return "NOAUTH Authentication required.";
-	if ((c->flags & CLIENT_REPLICA) && (cmd->flags & CMD_WRITE))
+	refusal = refuse_by_state(c, cmd);
+	if (refusal)
+		return refusal;
+	if ((c->flags & (CLIENT_REPLICA | CLIENT_MONITOR)) &&
+		(cmd->flags & (CMD_WRITE | CMD_READONLY | CMD_MAY_REPLICATE)))
 		return "ERR Replica can't interact with the keyspace";
-	return refuse_by_state(c, cmd);
+	return NULL;
 }
 
 static bool is_paused(struct client *c, const struct command *cmd)
@@ -187,7 +193,8 @@ static void count_call(struct client *c, const struct command *cmd, uint64_t cyc
 
 	st->calls++;
 	st->cycles += cycles;
-	st->hist[latency_bucket(usec)]++;
+	if (flag_on(&c->srv->cfg->latency_tracking))
+		st->hist[latency_bucket(usec)]++;
 	c->ac->nr_commands++;
 	c->nr_commands++;
 	if (is_applier(c))
@@ -216,7 +223,7 @@ void command_call(struct client *c, const struct command *cmd)
 	count_call(c, cmd, end - start);
 	if (atomic_load_explicit(&c->srv->nr_monitors, memory_order_relaxed) && !is_applier(c) &&
 		!(cmd->flags & (CMD_SKIP_MONITOR | CMD_ADMIN)))
-		monitor_feed(c->srv, c, c->argc, c->argv);
+		monitor_feed(c, c->argc, c->argv);
 }
 
 static size_t record_bound(const struct client *c)
@@ -363,13 +370,31 @@ static enum run_result reject(struct client *c, const struct command *cmd, const
 	return RUN_DONE;
 }
 
-/* NULL: it is unknown or has the wrong number of arguments, and was told so. */
+/* A web page that makes the browser send requests here: the body of a POST could hold commands. */
+static bool is_browser(struct client *c)
+{
+	static atomic_llong told_ms;
+	long long before = atomic_load(&told_ms);
+
+	if (!arg_is(&c->argv[0], "post") && !arg_is(&c->argv[0], "host:"))
+		return false;
+	if (c->now_ms - before >= 60000 &&
+		atomic_compare_exchange_strong(&told_ms, &before, c->now_ms))
+		server_log(c->srv, 3,
+			"client: closed peer=%s reason=it speaks HTTP, perhaps an attack by way of a browser",
+			c->peer);
+	return true;
+}
+
+/* NULL: it is unknown or has the wrong number of arguments, and was told so or closed. */
 static __attribute__((noinline)) const struct command *find_or_reject(struct client *c)
 {
 	char err[512];
 	const struct command *cmd = command_find(c, err, sizeof(err));
 
-	if (!cmd)
+	if (!cmd && is_browser(c))
+		client_abort(c);
+	else if (!cmd)
 		reject(c, NULL, err);
 	return cmd;
 }

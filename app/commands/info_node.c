@@ -74,8 +74,8 @@ void info_server(struct textbuf *tb, struct client *c)
 		srv->exe, srv->config_file);
 }
 
-/* Counts the clients, but for those that have been killed, and finds the largest input and output
- * buffers at present. */
+/* Counts the clients, but for replicas and those that have been killed, and finds the largest input
+ * and output buffers at present. */
 static unsigned count_clients(struct server *srv, size_t *in, size_t *out)
 {
 	unsigned nr = 0;
@@ -89,7 +89,8 @@ static unsigned count_clients(struct server *srv, size_t *in, size_t *out)
 
 		*in = qbuf > *in ? qbuf : *in;
 		*out = obuf > *out ? obuf : *out;
-		nr += !atomic_load_explicit(&c->kill, memory_order_relaxed);
+		nr += !atomic_load_explicit(&c->kill, memory_order_relaxed) &&
+		      !(atomic_load_explicit(&c->pub_flags, memory_order_relaxed) & CLIENT_REPLICA);
 	}
 	rte_spinlock_unlock(&srv->clients_lock);
 	return nr;

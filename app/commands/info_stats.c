@@ -10,6 +10,7 @@
 #include "dataplane/core.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 
 static bool on(const atomic_bool *flag)
 {
@@ -227,7 +228,9 @@ static void stats_sum(const struct server *srv, const struct command *cmd, struc
 
 /* Calls print for every command and subcommand that has been called or refused. */
 static void each_used_command(struct textbuf *tb, const struct server *srv,
-	void (*print)(struct textbuf *tb, const char *name, const struct command_sum *sum))
+	void (*print)(struct textbuf *tb, const char *name, const struct command_sum *sum,
+		const void *ctx),
+	const void *ctx)
 {
 	const struct command *cmd;
 	char name[COMMAND_NAME_MAX];
@@ -236,16 +239,17 @@ static void each_used_command(struct textbuf *tb, const struct server *srv,
 	for (unsigned i = 0; (cmd = command_at(srv, i)); i++) {
 		stats_sum(srv, cmd, &sum);
 		if (sum.st.calls || sum.st.rejected || sum.st.failed)
-			print(tb, command_full_name(cmd, name), &sum);
+			print(tb, command_full_name(cmd, name), &sum, ctx);
 		for (const struct command *sub = cmd->subs; sub && sub->name; sub++) {
 			stats_sum(srv, sub, &sum);
 			if (sum.st.calls || sum.st.rejected || sum.st.failed)
-				print(tb, command_full_name(sub, name), &sum);
+				print(tb, command_full_name(sub, name), &sum, ctx);
 		}
 	}
 }
 
-static void commandstats_line(struct textbuf *tb, const char *name, const struct command_sum *sum)
+static void commandstats_line(
+	struct textbuf *tb, const char *name, const struct command_sum *sum, const void *ctx)
 {
 	const struct command_stats *st = &sum->st;
 
@@ -259,7 +263,7 @@ static void commandstats_line(struct textbuf *tb, const char *name, const struct
 
 void info_commandstats(struct textbuf *tb, struct client *c)
 {
-	each_used_command(tb, c->srv, commandstats_line);
+	each_used_command(tb, c->srv, commandstats_line, NULL);
 }
 
 /* The upper bound, in microseconds, of the bucket that the part (0..1) of all executions does
@@ -279,22 +283,52 @@ static double percentile_us(const struct command_stats *st, uint64_t total, doub
 	return (double)latency_bucket_ns(i) / 1000;
 }
 
-static void latencystats_line(struct textbuf *tb, const char *name, const struct command_sum *sum)
+#define MAX_PERCENTILES 32
+
+struct percentiles { /* latency-tracking-info-percentiles */
+	unsigned nr;
+	double percent[MAX_PERCENTILES];
+};
+
+static void percentiles_read(struct config *cfg, struct percentiles *p)
+{
+	char *text = config_get(cfg, "latency-tracking-info-percentiles"), *at = text, *end;
+
+	for (p->nr = 0; at && *at && p->nr < MAX_PERCENTILES; at = end) {
+		p->percent[p->nr] = strtod(at, &end);
+		if (end == at)
+			break;
+		p->nr++;
+	}
+	free(text);
+}
+
+static void latencystats_line(
+	struct textbuf *tb, const char *name, const struct command_sum *sum, const void *ctx)
 {
 	const struct command_stats *st = &sum->st;
+	const struct percentiles *p = ctx;
 	uint64_t total = 0;
 
 	for (unsigned i = 0; i < LATENCY_BUCKETS; i++)
 		total += st->hist[i];
-	if (total)
-		textbuf_addf(tb, "latency_percentiles_usec_%s:p50=%.3f,p99=%.3f,p99.9=%.3f\r\n",
-			name, percentile_us(st, total, 0.5), percentile_us(st, total, 0.99),
-			percentile_us(st, total, 0.999));
+	if (!total)
+		return;
+	textbuf_addf(tb, "latency_percentiles_usec_%s:", name);
+	for (unsigned i = 0; i < p->nr; i++)
+		textbuf_addf(tb, "%sp%.15g=%.3f", i ? "," : "", p->percent[i],
+			percentile_us(st, total, p->percent[i] / 100));
+	textbuf_addf(tb, "\r\n");
 }
 
 void info_latencystats(struct textbuf *tb, struct client *c)
 {
-	each_used_command(tb, c->srv, latencystats_line);
+	struct percentiles p;
+
+	if (!on(&c->srv->cfg->latency_tracking))
+		return;
+	percentiles_read(c->srv->cfg, &p);
+	each_used_command(tb, c->srv, latencystats_line, &p);
 }
 
 void info_errorstats(struct textbuf *tb, struct client *c)

@@ -7,20 +7,41 @@
 #include "app/commands/server_cmds.h"
 #include "app/redact.h"
 #include "dataplane/clock.h"
+#include "dataplane/core.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-/* More monitors than this get no lines: each one costs a message a command. */
-#define MAX_MONITORS 64
+void monitor_start(struct client *c)
+{
+	struct app_core *ac = c->ac;
+
+	if (c->flags & CLIENT_MONITOR)
+		return;
+	client_flags_change(c, CLIENT_MONITOR, 0);
+	TAILQ_INSERT_TAIL(&ac->monitors, c, monitor_link);
+	atomic_fetch_add_explicit(&ac->nr_monitors, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&c->srv->nr_monitors, 1, memory_order_relaxed);
+}
+
+void monitor_stop(struct client *c)
+{
+	struct app_core *ac = c->ac;
+
+	if (!(c->flags & CLIENT_MONITOR))
+		return;
+	client_flags_change(c, 0, CLIENT_MONITOR);
+	TAILQ_REMOVE(&ac->monitors, c, monitor_link);
+	atomic_fetch_sub_explicit(&ac->nr_monitors, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&c->srv->nr_monitors, 1, memory_order_relaxed);
+}
 
 void monitor_command(struct client *c)
 {
-	if (!(c->flags & (CLIENT_MONITOR | CLIENT_REPLICA))) {
-		client_flags_change(c, CLIENT_MONITOR, 0);
-		atomic_fetch_add_explicit(&c->srv->nr_monitors, 1, memory_order_relaxed);
-	}
-	if (!(c->flags & CLIENT_REPLICA))
-		reply_ok(c);
+	if (c->flags & CLIENT_REPLICA)
+		return;
+	monitor_start(c);
+	reply_ok(c);
 }
 
 void monitor_line(struct textbuf *tb, const struct client *c, uint32_t argc,
@@ -49,28 +70,57 @@ void monitor_line(struct textbuf *tb, const struct client *c, uint32_t argc,
 	textbuf_add(tb, "\r\n", 2);
 }
 
-void monitor_feed(struct server *srv, struct client *c, uint32_t argc, const struct slice *argv)
+struct line_msg {
+	struct core_msg msg;
+	size_t len;
+	char line[];
+};
+
+static void deliver(struct app_core *ac, const char *line, size_t len)
 {
-	uint64_t ids[MAX_MONITORS];
-	unsigned nr = 0;
 	struct client *m;
+
+	TAILQ_FOREACH(m, &ac->monitors, monitor_link)
+		reply_raw(m, line, len);
+}
+
+static void line_run(struct core *core, struct core_msg *m)
+{
+	struct line_msg *msg = (struct line_msg *)m;
+
+	deliver(core->app, msg->line, msg->len);
+	free(msg);
+}
+
+static void line_post(struct app_core *ac, const struct textbuf *tb)
+{
+	struct line_msg *msg = malloc(sizeof(*msg) + tb->len);
+
+	if (!msg)
+		return;
+	msg->msg.fn = line_run;
+	msg->len = tb->len;
+	memcpy(msg->line, tb->buf, tb->len);
+	if (core_post_optional(ac->core, &msg->msg))
+		free(msg); /* monitors that cannot keep up miss lines */
+}
+
+void monitor_feed(struct client *c, uint32_t argc, const struct slice *argv)
+{
+	struct server *srv = c->srv;
 	struct textbuf tb;
 
-	rte_spinlock_lock(&srv->clients_lock);
-	TAILQ_FOREACH(m, &srv->clients, registry_link) {
-		uint32_t flags = atomic_load_explicit(&m->pub_flags, memory_order_relaxed);
-
-		if (flags & CLIENT_MONITOR)
-			ids[nr++] = m->id;
-		if (nr == MAX_MONITORS)
-			break;
-	}
-	rte_spinlock_unlock(&srv->clients_lock);
-	if (nr == 0)
-		return;
 	textbuf_init(&tb);
 	monitor_line(&tb, c, argc, argv, clock_unix_us());
-	for (unsigned i = 0; i < nr && !tb.failed; i++)
-		client_send(srv, ids[i], tb.buf, tb.len);
+	for (unsigned i = 0; i < srv->nr_cores && !tb.failed; i++) {
+		struct app_core *ac = srv->cores[i];
+
+		if (atomic_load_explicit(&ac->nr_monitors, memory_order_relaxed) == 0)
+			continue;
+		if (ac == c->ac)
+			deliver(ac, tb.buf, tb.len);
+		else
+			line_post(ac, &tb);
+	}
 	textbuf_fini(&tb);
 }

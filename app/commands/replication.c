@@ -6,6 +6,7 @@
 
 #include "app/apply.h"
 #include "app/commands/command.h"
+#include "app/commands/monitor.h"
 #include "app/control.h"
 #include "app/repl_sync.h"
 #include "checks.h"
@@ -254,6 +255,24 @@ static bool replica_of(struct client *c)
 	return c->replica;
 }
 
+/* What of the RDB is wanted: "functions" at most, of which there are none; never the data. */
+static bool replconf_filter(struct client *c, const struct slice *val)
+{
+	for (const char *p = val->ptr, *end = p + val->len; p < end;) {
+		const char *blank = memchr(p, ' ', (size_t)(end - p));
+		struct slice word = {p, (size_t)((blank ? blank : end) - p)};
+
+		if (word.len && !arg_is(&word, "functions")) {
+			reply_errf(c, "ERR Unsupported rdb-filter-only option: %.*s",
+				(int)(word.len < 128 ? word.len : 128), word.ptr);
+			return false;
+		}
+		p += word.len + 1;
+	}
+	c->replica->no_data = true;
+	return true;
+}
+
 /* One option. False: it has been answered, or is one that never is. */
 static bool replconf_option(struct client *c, const struct slice *name, const struct slice *val)
 {
@@ -284,14 +303,15 @@ static bool replconf_option(struct client *c, const struct slice *name, const st
 	} else if (arg_is(name, "getack")) {
 		return false;
 	} else if (arg_is(name, "rdb-only")) {
-		if (!arg_int_range_reply(c, val, 0, 1, &n, NULL))
+		if (!arg_int_reply(c, val, &n))
 			return false;
-		rep->rdb_only = n == 1;
-	} else if (arg_is(name, "rdb-filter-only")) {
-		if (val->len) {
-			reply_err(c, "ERR rdb-filter-only: functions only is not supported yet");
+		if (n != 0 && n != 1) {
+			reply_err(c, "ERR value is out of range, value must between 0 and 1");
 			return false;
 		}
+		rep->rdb_only = n == 1;
+	} else if (arg_is(name, "rdb-filter-only")) {
+		return replconf_filter(c, val);
 	} else {
 		reply_errf(c, "ERR Unrecognized REPLCONF option: %.*s",
 			(int)(name->len < 128 ? name->len : 128), name->ptr);
@@ -333,10 +353,7 @@ static bool sync_allowed(struct client *c)
 
 static void begin(struct client *c)
 {
-	if (c->flags & CLIENT_MONITOR) {
-		c->flags &= ~CLIENT_MONITOR;
-		atomic_fetch_sub(&c->srv->nr_monitors, 1);
-	}
+	monitor_stop(c);
 	repl_replica_add(c);
 	if (!c->in_dirty) {
 		c->in_dirty = true;
@@ -355,7 +372,7 @@ static void cmd_psync(struct client *c)
 
 	if (c->flags & CLIENT_REPLICA)
 		return;
-	if (!arg_int_reply(c, &c->argv[2], &offset) || !sync_allowed(c))
+	if (!sync_allowed(c) || !arg_int_reply(c, &c->argv[2], &offset))
 		return;
 	snprintf(id, sizeof(id), "%.*s", (int)(c->argv[1].len < 63 ? c->argv[1].len : 63),
 		c->argv[1].ptr);

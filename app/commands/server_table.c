@@ -13,6 +13,9 @@
 struct command server_commands[] = {
 	{"acl", NULL, -2, 0, .group = "server", .since = "6.0.0", CONTAINER,
 		.summary = "Looks at users and their rights.", .subs = acl_subcommands},
+	{"asking", readonly_command, 1, CMD_FAST, .group = "cluster", .since = "3.0.0",
+		.complexity = "O(1)", .categories = "connection",
+		.summary = "Follows a redirection to another node of a cluster. Not available."},
 	{"bgrewriteaof", bgrewriteaof_command, 1, ADMIN | CMD_NO_ASYNC_LOADING, .group = "server",
 		.since = "1.0.0", .complexity = "O(1)",
 		.summary = "Starts a snapshot, so that less of the log is needed after a restart."},

@@ -6,10 +6,13 @@
 #include "app/commands/connection.h"
 
 #include "app/commands/monitor.h"
+#include "app/commands/server_cmds.h"
 #include "app/server.h"
 #include "dataplane/clock.h"
+#include "dataplane/core.h"
 #include "dataplane/obuf.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,9 +37,11 @@ struct fixture {
 	struct client c[NR_CLIENTS];
 	struct slice argv[MAX_ARGS];
 	char password[32];
-	uint64_t sent_to[NR_CLIENTS]; /* clients that client_send() was called for */
-	unsigned nr_sent, nr_kicked;
-	char sent[256];
+	struct app_core other; /* of the third client */
+	struct core other_core;
+	struct obuf outs[NR_CLIENTS - 1]; /* of the others */
+	bool inbox_full;
+	unsigned nr_kicked;
 	uint64_t unblocked; /* id, and whether with an error */
 	bool unblock_error;
 };
@@ -61,13 +66,14 @@ void client_kick(struct client *c)
 	current->nr_kicked++;
 }
 
-void client_send(struct server *srv, uint64_t client_id, const void *data, size_t len)
+/* The other core takes its messages at once. */
+int core_post_optional(struct core *core, struct core_msg *msg)
 {
-	assert_in_range(current->nr_sent, 0, NR_CLIENTS - 1);
-	assert_in_range(len, 1, sizeof(current->sent) - 1);
-	current->sent_to[current->nr_sent++] = client_id;
-	memcpy(current->sent, data, len);
-	current->sent[len] = '\0';
+	assert_ptr_equal(core, &current->other_core);
+	if (current->inbox_full)
+		return -EAGAIN;
+	msg->fn(core, msg);
+	return 0;
 }
 
 bool client_unblock_request(struct client *c, bool with_error)
@@ -90,6 +96,9 @@ static int set_up(void **state)
 	f->cfg.databases = 16;
 	TAILQ_INIT(&f->srv.clients);
 	TAILQ_INIT(&f->ac.dirty);
+	TAILQ_INIT(&f->ac.monitors);
+	TAILQ_INIT(&f->other.dirty);
+	TAILQ_INIT(&f->other.monitors);
 	obuf_pool_init(&f->pool, 0);
 	obuf_init(&f->out, &f->pool);
 	for (unsigned i = 0; i < NR_CLIENTS; i++) {
@@ -99,6 +108,7 @@ static int set_up(void **state)
 		c->ac = &f->ac;
 		c->resp = 2;
 		c->id = i + 1;
+		c->fd = -1;
 		c->now_ms = NOW_MS;
 		c->created_ms = NOW_MS - 90000;
 		c->cmd = &list;
@@ -109,6 +119,17 @@ static int set_up(void **state)
 	}
 	atomic_init(&f->srv.nr_clients, NR_CLIENTS);
 	f->c[0].out = &f->out;
+	for (unsigned i = 1; i < NR_CLIENTS; i++) {
+		obuf_init(&f->outs[i - 1], &f->pool);
+		f->c[i].out = &f->outs[i - 1];
+	}
+	f->c[2].ac = &f->other;
+	f->other.srv = &f->srv;
+	f->other.core = &f->other_core;
+	f->other_core.app = &f->other;
+	f->srv.nr_cores = 2;
+	f->srv.cores[0] = &f->ac;
+	f->srv.cores[1] = &f->other;
 	f->c[0].argv = f->argv;
 	current = f;
 	*state = f;
@@ -122,6 +143,8 @@ static int tear_down(void **state)
 	for (unsigned i = 0; i < NR_CLIENTS; i++)
 		free(f->c[i].name);
 	obuf_fini(&f->out);
+	for (unsigned i = 1; i < NR_CLIENTS; i++)
+		obuf_fini(&f->outs[i - 1]);
 	obuf_pool_fini(&f->pool);
 	free(f);
 	return 0;
@@ -248,8 +271,7 @@ static void reset_leaves_a_new_connection(void **state)
 	check(f, client_setname_command, "client setname joe", "+OK\r\n");
 	check(f, client_reply_command, "client reply off", "");
 	c->resp = 3;
-	client_flags_change(c, CLIENT_MONITOR, 0);
-	atomic_store(&f->srv.nr_monitors, 1);
+	monitor_start(c);
 	check(f, reset_command, "reset", "+RESET\r\n");
 	assert_int_equal(c->db, 0);
 	assert_int_equal(c->resp, 2);
@@ -490,20 +512,56 @@ static void unblock_asks_the_owner(void **state)
 
 /* --- MONITOR ---------------------------------------------------------------------------------- */
 
+static const char *output(struct fixture *f, unsigned i)
+{
+	static char text[256];
+	size_t len = (size_t)obuf_len(f->c[i].out);
+
+	assert_in_range(len, 0, sizeof(text) - 1);
+	if (len)
+		obuf_copy_at(f->c[i].out, 0, text, (uint32_t)len);
+	obuf_consume(f->c[i].out, len);
+	text[len] = '\0';
+	return text;
+}
+
+/* The second client is on the first one's core, the third one on another. */
 static void monitors_of_all_cores_get_the_line(void **state)
 {
+	static const char line[] =
+		"+1700000000.654321 [5 10.0.0.1:100] \"set\" \"k\\n\" \"\\\"v\\\"\"\r\n";
 	struct fixture *f = *state;
 	struct slice argv[] = {{"set", 3}, {"k\n", 2}, {"\"v\"", 3}};
 
-	atomic_store(&f->c[1].pub_flags, CLIENT_MONITOR);
-	atomic_store(&f->c[2].pub_flags, CLIENT_MONITOR);
+	monitor_start(&f->c[1]);
+	monitor_start(&f->c[2]);
 	f->c[0].db = 5;
-	monitor_feed(&f->srv, &f->c[0], 3, argv);
-	assert_int_equal(f->nr_sent, 2);
-	assert_int_equal(f->sent_to[0], 2);
-	assert_int_equal(f->sent_to[1], 3);
-	assert_string_equal(
-		f->sent, "+1700000000.654321 [5 10.0.0.1:100] \"set\" \"k\\n\" \"\\\"v\\\"\"\r\n");
+	monitor_feed(&f->c[0], 3, argv);
+	assert_string_equal(output(f, 0), "");
+	assert_string_equal(output(f, 1), line);
+	assert_string_equal(output(f, 2), line);
+	f->inbox_full = true;
+	monitor_feed(&f->c[0], 3, argv);
+	assert_string_equal(output(f, 1), line);
+	assert_string_equal(output(f, 2), "");
+}
+
+static void who_monitors_no_more_gets_no_line(void **state)
+{
+	struct fixture *f = *state;
+	struct slice argv[] = {{"ping", 4}};
+
+	check(f, monitor_command, "monitor", "+OK\r\n");
+	check(f, monitor_command, "monitor", "+OK\r\n");
+	monitor_start(&f->c[2]);
+	assert_int_equal(atomic_load(&f->srv.nr_monitors), 2);
+	check(f, reset_command, "reset", "+RESET\r\n");
+	monitor_stop(&f->c[2]);
+	monitor_stop(&f->c[2]);
+	assert_int_equal(atomic_load(&f->srv.nr_monitors), 0);
+	monitor_feed(&f->c[1], 1, argv);
+	assert_string_equal(output(f, 0), "");
+	assert_string_equal(output(f, 2), "");
 }
 
 static void monitors_see_no_passwords(void **state)
@@ -511,12 +569,12 @@ static void monitors_see_no_passwords(void **state)
 	struct fixture *f = *state;
 	struct slice argv[] = {{"AUTH", 4}, {"hunter2", 7}};
 
-	atomic_store(&f->c[1].pub_flags, CLIENT_MONITOR);
+	monitor_start(&f->c[1]);
 	f->c[0].flags = CLIENT_UNIX;
 	snprintf(f->c[0].peer, sizeof(f->c[0].peer), "/run/s.sock:0");
-	monitor_feed(&f->srv, &f->c[0], 2, argv);
-	assert_string_equal(
-		f->sent, "+1700000000.654321 [0 unix:/run/s.sock] \"AUTH\" \"(redacted)\"\r\n");
+	monitor_feed(&f->c[0], 2, argv);
+	assert_string_equal(output(f, 1),
+		"+1700000000.654321 [0 unix:/run/s.sock] \"AUTH\" \"(redacted)\"\r\n");
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
@@ -548,6 +606,7 @@ int main(void)
 		TEST(reply_off_is_silent_until_on),
 		TEST(unblock_asks_the_owner),
 		TEST(monitors_of_all_cores_get_the_line),
+		TEST(who_monitors_no_more_gets_no_line),
 		TEST(monitors_see_no_passwords),
 	};
 
