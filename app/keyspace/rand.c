@@ -30,6 +30,11 @@ uint64_t ks_rand(void)
 	return mix(state);
 }
 
+void ks_rand_seed(uint64_t seed)
+{
+	state = mix(seed + GOLDEN_GAMMA);
+}
+
 uint64_t ks_rand_below(uint64_t n)
 {
 	return (uint64_t)((unsigned __int128)ks_rand() * n >> 64);

@@ -9,6 +9,8 @@
 
 /* 64 random bits. Any thread; each has its own sequence. */
 uint64_t ks_rand(void);
+/* Repeats a sequence in the calling thread: for tests. */
+void ks_rand_seed(uint64_t seed);
 /* A number below n, which is not 0. */
 uint64_t ks_rand_below(uint64_t n);
 
