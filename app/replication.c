@@ -261,19 +261,19 @@ static bool wants_fresh(const struct replica *rep)
 static void bare_sync(struct client *c)
 {
 	struct server *srv = c->srv;
+	uint64_t off = log_watermark(srv->log), crc;
 	struct psync_ids ids;
 	char rdb[512];
 	size_t len;
-	uint64_t crc;
 
 	repl_ids(srv, &ids);
 	len = rdb_save_prefix(rdb, sizeof(rdb) - 9, c->now_ms / 1000, server_used_memory(srv), 0,
-		ids.replid, log_tail(srv->log));
+		ids.replid, off);
 	rdb[len++] = (char)RDB_OP_EOF;
 	crc = crc64(0, rdb, len);
 	for (int i = 0; i < 8; i++)
 		rdb[len++] = (char)(crc >> (8 * i));
-	replica_start_bare(c->replica, ids.replid, rdb, len, c->now_ms);
+	replica_start_bare(c->replica, ids.replid, off, rdb, len, c->now_ms);
 }
 
 void repl_full_sync(struct client *c)

@@ -146,12 +146,13 @@ void replica_start_full(struct replica *r, const char *replid, struct snap *snap
 	atomic_store(&r->state, REPLICA_SEND_RDB);
 }
 
-void replica_start_bare(
-	struct replica *r, const char *replid, const void *rdb, size_t len, int64_t now_ms)
+void replica_start_bare(struct replica *r, const char *replid, uint64_t off, const void *rdb,
+	size_t len, int64_t now_ms)
 {
 	char lines[128];
 
-	r->pos = r->began_at = log_tail(r->log);
+	r->pos = off;
+	r->began_at = log_tail(r->log);
 	if (r->psync)
 		snprintf(lines, sizeof(lines), "+FULLRESYNC %.40s %llu\r\n$%zu\r\n", replid,
 			(unsigned long long)r->pos, len);

@@ -78,10 +78,10 @@ void replica_wait_snapshot(struct replica *r, int64_t now_ms);
  * the RDB, then the log. */
 void replica_start_full(struct replica *r, const char *replid, struct snap *snap, int64_t now_ms);
 
-/* The same with an RDB that holds no data (copied), of the log's end as it is now: for who has
- * set no_data. */
-void replica_start_bare(
-	struct replica *r, const char *replid, const void *rdb, size_t len, int64_t now_ms);
+/* The same with an RDB that holds no data (copied), and the log from off on, which the watermark
+ * has passed: for who has set no_data. */
+void replica_start_bare(struct replica *r, const char *replid, uint64_t off, const void *rdb,
+	size_t len, int64_t now_ms);
 
 /* Appends what may be sent now to the connection's output and pushes it. Called at the end of a
  * burst and when output has drained. True: something was pushed, by which the connection may

@@ -327,6 +327,24 @@ static void nothing_past_the_watermark_is_sent(void **state)
 	assert_int_equal(expect_log(at, 1000, 1500), f.out_len);
 }
 
+/* An offset beyond it could be taken back by a crash. */
+static void a_sync_without_data_starts_at_the_watermark(void **state)
+{
+	size_t at;
+
+	log_write(1000);
+	log_sync();
+	log_write(500);
+	log_commit(f.w); /* copied, not durable */
+	replica_start_bare(f.r, ID, log_watermark(f.log), "RDB", 3, 100);
+	drain(OUT_BYTES);
+	at = expect_text(expect_header(true, 1000, 3), "RDB");
+	assert_int_equal(at, f.out_len);
+	log_flush(f.log);
+	drain(OUT_BYTES);
+	assert_int_equal(expect_log(at, 1000, 1500), f.out_len);
+}
+
 static void a_replica_ahead_of_the_watermark_waits(void **state)
 {
 	size_t at;
@@ -667,6 +685,7 @@ int main(void)
 		TEST(start_is_pushed_by_the_pump_only),
 		TEST(it_is_behind_by_what_was_written_since_it_began),
 		TEST(nothing_past_the_watermark_is_sent),
+		TEST(a_sync_without_data_starts_at_the_watermark),
 		TEST(a_replica_ahead_of_the_watermark_waits),
 		TEST(the_log_is_sent_across_the_rings_end),
 		TEST(a_lapped_replica_is_dropped),
