@@ -33,12 +33,12 @@ static const struct command *name_find(
 	memcpy(&word, name->ptr, 8);
 	word &= UINT64_MAX >> (64 - 8 * name->len);
 	slot = &b->names[word * 0x9e3779b97f4a7c15u >> 59];
-	if (slot->word == word && slot->cmd)
+	if (slot->word == word && slot->len == name->len)
 		return slot->cmd;
 	cmd = command_lookup(c->srv, name, 1, NULL);
-	if (!is_waiting_kind(cmd) || memchr(name->ptr, 0, name->len))
+	if (!is_waiting_kind(cmd))
 		return NULL;
-	*slot = (struct batch_name){word, cmd};
+	*slot = (struct batch_name){word, name->len, cmd};
 	return cmd;
 }
 

@@ -45,6 +45,7 @@ struct batch_item {
 /* What a short name, as its client wrote it, was found to be. */
 struct batch_name {
 	uint64_t word; /* the name's bytes, zeros behind them */
+	size_t len;    /* of the name, which may end in zeros itself */
 	const struct command *cmd;
 };
 
