@@ -62,6 +62,51 @@ static void rst_in_order_resets(void **state)
 	lab_down(&lab);
 }
 
+struct catch
+{
+	uint8_t bytes[2048];
+	uint32_t len;
+};
+
+/* Takes a's first frame of data off the wire. */
+static enum lab_verdict catch_data(struct lab *lab, struct sniff *s, void *ctx)
+{
+	struct catch *c = ctx;
+
+	if (c->len || s->from != &lab->a || !s->is_tcp || !s->payload)
+		return LAB_PASS;
+	memcpy(c->bytes, s->bytes, s->len);
+	c->len = s->len;
+	return LAB_DROP;
+}
+
+/* What a device says of the checksums is no word about the lengths. */
+static void next_segment_cut_short_is_dropped(void **state)
+{
+	struct lab lab;
+	struct catch c = {.len = 0};
+
+	up(&lab, 3);
+	lab.hook = catch_data;
+	lab.hook_ctx = &c;
+	lab.a.app.tx_total += 100;
+	app_feed(&lab.a.app);
+	lab_run(&lab, 2000);
+	assert_true(c.len > 100);
+	for (uint32_t len = 0; len < c.len; len++) {
+		struct pkt *p = pkt_alloc(lab.b.net.pool);
+
+		assert_non_null(p);
+		memcpy(pkt_put(p, len), c.bytes, len);
+		p->flags = PKT_RX_IP_CSUM_GOOD | PKT_RX_L4_CSUM_GOOD;
+		net_input(&lab.b.net, p);
+		net_run(&lab.b.net, lab.now_us);
+		assert_int_equal(lab.b.app.rx_done + lab.b.app.rx_wrong, 0);
+	}
+	still_works(&lab);
+	lab_down(&lab);
+}
+
 static void rst_elsewhere_in_window_is_challenged(void **state)
 {
 	struct lab lab;
@@ -646,6 +691,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rst_in_order_resets),
+		cmocka_unit_test(next_segment_cut_short_is_dropped),
 		cmocka_unit_test(rst_elsewhere_in_window_is_challenged),
 		cmocka_unit_test(rst_out_of_window_is_ignored),
 		cmocka_unit_test(syn_on_a_connection_is_challenged),

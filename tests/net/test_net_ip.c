@@ -209,6 +209,32 @@ static void used_entry_is_probed_and_kept_while_answered(void **state)
 	lab_down(&lab);
 }
 
+/* Connections keep their headers ready, and must notice. */
+static void connections_follow_a_station_to_another_mac(void **state)
+{
+	struct lab lab;
+	struct tap tap;
+	uint8_t frame[2048];
+
+	tap_up(&lab, &tap, 5);
+	tap.pass = true;
+	lab_establish(&lab);
+	lab.b.app.tx_total += 100;
+	app_feed(&lab.b.app);
+	lab_run(&lab, 10000);
+	tap.nr = 0;
+	lab_inject(&lab.b, frame,
+		arp_build(frame, lab.b.cfg.mac, ARP_OP_REPLY, mac9, host_v4(&lab.a),
+			host_v4(&lab.b)));
+	lab.b.app.tx_total += 100;
+	app_feed(&lab.b.app);
+	lab_run(&lab, 1000);
+	assert_true(tap.nr >= 1);
+	assert_int_equal(get_be16(tap.bytes[0] + 12), ETH_TYPE_IPV4);
+	assert_memory_equal(tap.bytes[0], mac9, 6);
+	lab_down(&lab);
+}
+
 static void dead_entry_is_removed_after_probes(void **state)
 {
 	struct lab lab;
@@ -713,6 +739,7 @@ int main(void)
 		cmocka_unit_test(foreign_or_malformed_arp_is_ignored),
 		cmocka_unit_test(unanswered_requests_are_repeated_then_given_up),
 		cmocka_unit_test(used_entry_is_probed_and_kept_while_answered),
+		cmocka_unit_test(connections_follow_a_station_to_another_mac),
 		cmocka_unit_test(dead_entry_is_removed_after_probes),
 		cmocka_unit_test(table_is_bounded_and_keeps_the_gateway),
 		cmocka_unit_test(conflict_is_counted_and_defended_seldom),

@@ -120,6 +120,15 @@ static void feed_check(struct feed *f, const char *want, const char *how, size_t
 	free(f->out.s);
 }
 
+static void feed_warm(struct feed *f)
+{
+	feed_bytes(f, "*3\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n", 25);
+	assert_int_equal(f->p.argc, 3);
+	assert_in_range(f->p.argv_cap, 8, 64);
+	f->out.len = 0;
+	text_add(&f->out, "", 0);
+}
+
 static void check_stream(
 	const struct resp_limits *lim, const char *data, size_t len, const char *want)
 {
@@ -135,6 +144,14 @@ static void check_stream(
 	for (size_t i = 0; i < len; i++)
 		feed_bytes(&f, data + i, 1);
 	feed_check(&f, want, "everywhere", len);
+	/* A parser that has seen a request has room for arguments, and takes short ones at once. */
+	for (size_t cut = 0; cut <= len; cut++) {
+		feed_init(&f, lim);
+		feed_warm(&f);
+		feed_bytes(&f, data, cut);
+		feed_bytes(&f, data + cut, len - cut);
+		feed_check(&f, want, "once, after another request", cut);
+	}
 }
 
 struct stream_case {
@@ -160,11 +177,33 @@ static void arrays_yield_their_arguments(void **state)
 		{"*12\r\n$1\r\n0\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n$1\r\n4\r\n$1\r\n5\r\n$1\r\n6\r"
 		 "\n$1\r\n7\r\n$1\r\n8\r\n$1\r\n9\r\n$2\r\n10\r\n$2\r\n11\r\n",
 			"[0|1|2|3|4|5|6|7|8|9|10|11]"},
+		{"*2\r\n$4\r\nECHO\r\n$04\r\nabcd\r\n", "!Protocol error: invalid bulk length"},
+		{"*02\r\n$4\r\nECHO\r\n$1\r\na\r\n", "!Protocol error: invalid multibulk length"},
+		{"*2\r\n$4\r\nECHO\r\n#4\r\nabcd\r\n", "!Protocol error: expected '$', got '#'"},
+		{"*2\r\n$4\r\nECHO\r\n$00\r\n\r\n", "!Protocol error: invalid bulk length"},
 		/* the pair behind an argument is not looked at */
 		{"*1\r\n$1\r\nxyz*1\r\n$1\r\ny\r\n", "[x][y]"},
 	};
 
 	check_cases(&limits, cases, NR(cases));
+}
+
+static void small_limits_hold_too(void **state)
+{
+	static const struct resp_limits bulk = {.max_bulk_len = 3, .max_multibulk = 10};
+	static const struct resp_limits before_auth = {
+		.max_bulk_len = 100, .max_multibulk = 3, .max_bulk_unauth = 3};
+	static const struct stream_case bulk_cases[] = {
+		{"*2\r\n$3\r\nGET\r\n$3\r\nabc\r\n", "[GET|abc]"},
+		{"*2\r\n$3\r\nGET\r\n$4\r\nabcd\r\n", "!Protocol error: invalid bulk length"},
+	};
+	static const struct stream_case auth_cases[] = {
+		{"*2\r\n$3\r\nGET\r\n$4\r\nabcd\r\n",
+			"!Protocol error: unauthenticated bulk length"},
+	};
+
+	check_cases(&bulk, bulk_cases, NR(bulk_cases));
+	check_cases(&before_auth, auth_cases, NR(auth_cases));
 }
 
 static void incomplete_requests_wait(void **state)
@@ -486,6 +525,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(arrays_yield_their_arguments),
+		cmocka_unit_test(small_limits_hold_too),
 		cmocka_unit_test(incomplete_requests_wait),
 		cmocka_unit_test(malformed_arrays_are_refused),
 		cmocka_unit_test(limits_are_lower_before_auth),
