@@ -28,6 +28,8 @@
 
 static bool inbuf_append(struct inbuf *in, const char *data, size_t len)
 {
+	if (len == 0)
+		return true;
 	if (in->pos && in->pos == in->len)
 		in->pos = in->len = 0;
 	if (in->cap - in->len < len && in->pos) {
