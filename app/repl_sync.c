@@ -29,8 +29,8 @@ struct full_sync {
 	struct rdb_loader loader;
 	char replid[41];
 	uint64_t off;
-	bool orphan; /* the link was lost while the control thread had it */
-	int rc;
+	bool storing; /* the control thread has it until publish_done() */
+	bool orphan;  /* the link was lost meanwhile */
 };
 
 static void full_destroy(struct full_sync **fp)
@@ -40,7 +40,8 @@ static void full_destroy(struct full_sync **fp)
 	if (!f)
 		return;
 	if (f->snap) {
-		snap_stream_done(f->stream);
+		if (f->stream)
+			snap_stream_done(f->stream);
 		snap_abort(&f->snap);
 	}
 	rdb_reader_destroy(&f->reader);
@@ -201,7 +202,7 @@ static void on_full_abort(void *ctx)
 
 	if (!f)
 		return;
-	if (f->rc == -EINPROGRESS) {
+	if (f->storing) {
 		f->orphan = true;
 		return;
 	}
@@ -212,12 +213,14 @@ static void on_full_abort(void *ctx)
 struct full_job {
 	struct control_job job;
 	struct full_sync *f;
+	int rc;
 };
 
 /* Control thread: stores the snapshot and begins the log anew at its offset, in one step. */
 static void publish_run(struct server *srv, struct control_job *job)
 {
-	struct full_sync *f = ((struct full_job *)job)->f;
+	struct full_job *j = (struct full_job *)job;
+	struct full_sync *f = j->f;
 	struct snap_meta meta = {
 		.nr_keys = f->loader.nr_keys,
 		.ctime_s = (uint64_t)(srv->cores[0]->now_ms / 1000),
@@ -227,10 +230,10 @@ static void publish_run(struct server *srv, struct control_job *job)
 
 	memcpy(pr.replid, f->replid, 41);
 	memset(pr.replid2, '0', 40);
-	f->rc = snap_seal(f->snap, NULL, 0, &meta, true);
-	if (f->rc == 0)
-		f->rc = snap_publish_foreign(&f->snap, &pr);
-	if (f->rc == 0) {
+	j->rc = snap_seal(f->snap, NULL, 0, &meta, true);
+	if (j->rc == 0)
+		j->rc = snap_publish_foreign(&f->snap, &pr);
+	if (j->rc == 0) {
 		atomic_store(&srv->last_save_s, (long long)meta.ctime_s);
 		atomic_fetch_add(&srv->nr_saves, 1);
 	}
@@ -287,12 +290,13 @@ static void swap_in(struct server *srv, struct full_sync *f)
 
 static void publish_done(struct server *srv, struct control_job *job)
 {
-	struct full_sync *f = ((struct full_job *)job)->f;
+	struct full_job *j = (struct full_job *)job;
+	struct full_sync *f = j->f;
 	struct repl *r = srv->repl;
 	bool orphan = f->orphan;
-	int rc = f->rc;
+	int rc = j->rc;
 
-	free(job);
+	free(j);
 	r->full = NULL;
 	if (rc == 0) {
 		/* The pool already holds the new set, so memory follows even if the link is gone.
@@ -348,7 +352,7 @@ static void on_full_end(void *ctx)
 	j->job.done = publish_done;
 	j->job.core = srv->cores[0]->core;
 	j->f = f;
-	f->rc = -EINPROGRESS;
+	f->storing = true;
 	control_post(srv, &j->job);
 }
 
