@@ -68,6 +68,7 @@ static int core_stats(const char *cmd, const char *params, struct rte_tel_data *
 	add(d, "loops", ctr->loops);
 	add(d, "busy_cycles", ctr->busy_cycles);
 	add(d, "idle_cycles", ctr->idle_cycles);
+	add(d, "cycles_per_second", (UINT64_C(1000000) << 32) / ac->us_per_cycle);
 	add(d, "sleeps", ctr->sleeps);
 	add(d, "commands", ac->nr_commands);
 	add(d, "busy_cycles_per_command", ac->nr_commands ? ctr->busy_cycles / ac->nr_commands : 0);

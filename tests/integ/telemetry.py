@@ -4,6 +4,7 @@
 import shutil
 import subprocess
 import sys
+import time
 
 from lab import check, equal, run_test
 
@@ -50,6 +51,21 @@ def test_counters_count(node):
     check(after[1]["watermark"] <= after[1]["tail"], "the watermark is beyond the tail")
 
 
+def test_cycles_have_a_unit(node):
+    """Both counts of cycles together pass at the rate that is told."""
+    rate = node.telemetry("/millrace/core,0")["cycles_per_second"]
+    found = []
+    for _ in range(2):
+        found.append((time.monotonic(), node.telemetry("/millrace/core,0")))
+        time.sleep(0.5)
+    seconds = found[1][0] - found[0][0]
+    cycles = sum(found[1][1][key] - found[0][1][key] for key in ("busy_cycles", "idle_cycles"))
+    check(
+        0.5 < cycles / rate / seconds < 1.5,
+        f"{cycles} cycles in {seconds:.3f} s at {rate} a second",
+    )
+
+
 def test_client_of_dpdk(node):
     tool = shutil.which("dpdk-telemetry.py")
     if not tool:
@@ -72,6 +88,7 @@ def test(lab):
     node = lab.node(options=["--poll-cores", "0"]).start()
     test_endpoints(node)
     test_counters_count(node)
+    test_cycles_have_a_unit(node)
     test_client_of_dpdk(node)
     equal(node.stop(), 0, "exit status")
 
