@@ -287,17 +287,20 @@ class Server:
 
 
 class Stock(Server):
-    """Debian's redis-server."""
+    """Debian's redis-server, or another with its command line."""
 
-    def __init__(self, lab, name, netns, port, options=(), bind="127.0.0.1"):
+    def __init__(
+        self, lab, name, netns, port, options=(), bind="127.0.0.1", exe="redis-server"
+    ):
         super().__init__(lab, name, netns, port, None)
-        need("redis-server")
+        need(exe)
+        self.exe = exe
         self.options = list(options)
         self.bind = bind
 
     def command(self):
         return [
-            "redis-server",
+            self.exe,
             "--port",
             str(self.port),
             "--bind",
