@@ -4,6 +4,7 @@
  */
 #include "dataplane/nic.h"
 
+#include "dataplane/nic_memif.h"
 #include "dataplane/nic_probe.h"
 
 #include <errno.h>
@@ -154,6 +155,8 @@ int nic_eal_init(const struct nic_eal_cfg *cfg, bool *huge_used, char *err, size
 			snprintf(err, err_len, "nic %s: " NIC_NEEDS_HUGE, cfg->devices[i]);
 			return -ENOMEM;
 		}
+	for (unsigned i = 0; i < cfg->nr_devices; i++)
+		nic_memif_tidy(cfg->devices[i]);
 	args_build(&args, cfg, huge);
 	sched_getaffinity(0, sizeof(set), &set);
 	atexit(dir_remove); /* runs after the one that rte_eal_init() registers for its socket */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/nic_probe.h"
 
+#include "dataplane/nic_memif.h"
+
 #include <limits.h>
 #include <linux/capability.h>
 #include <net/if.h>
@@ -193,6 +195,8 @@ bool nic_probe(const char *device, char *text, size_t size)
 		return tap_probe(device, text, size);
 	if (starts(device, "net_af_xdp") || starts(device, "net_af_packet"))
 		return iface_probe(device, text, size);
+	if (nic_is_memif(device))
+		return nic_memif_probe(device, text, size);
 	return say(true, text, size, "virtual device");
 }
 

@@ -278,8 +278,12 @@ int nic_start(struct nic *nic, char *err, size_t err_len)
 	int rc = rte_eth_dev_start(nic->port);
 
 	if (rc) {
-		snprintf(err, err_len, "nic %s: cannot be started: %s%s", nic->cfg.device,
-			strerror(-rc), nic_busy_hint(nic->cfg.device));
+		char why[300];
+
+		if (nic_probe(nic->cfg.device, why, sizeof(why)))
+			snprintf(why, sizeof(why), "cannot be started: %s%s", strerror(-rc),
+				nic_busy_hint(nic->cfg.device));
+		snprintf(err, err_len, "nic %s: %s", nic->cfg.device, why);
 		return rc;
 	}
 	multicast_let_in(nic);
