@@ -7,6 +7,8 @@
 
 #include "perf/load/run.h"
 
+#include <stdio.h>
+
 struct progress;
 
 /* Lines about what happens from now on; free() ends it. what: the phase's name, borrowed. NULL: no
@@ -15,8 +17,11 @@ struct progress *progress_create(struct run *run, const char *what);
 /* One line to standard error about the time since the last. */
 void progress_line(struct progress *p, double since_begin_s);
 
-void report_text(const struct run *run, const struct result *res);
-/* 0 or -errno with a message. */
-int report_json(const struct run *run, const struct result *res, char *err, size_t err_len);
+/* To people. */
+void report_text(FILE *to, const struct run *run, const struct result *res);
+/* As JSON. 0 or -errno. */
+int report_json(FILE *to, const struct run *run, const struct result *res);
+/* Was everything as it has to be? */
+bool report_is_good(const struct run *run, const struct result *res);
 
 #endif

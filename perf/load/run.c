@@ -3,6 +3,7 @@
 
 #include "dataplane/clock.h"
 #include "dataplane/ip/net.h"
+#include "dataplane/nic.h"
 #include "perf/load/report.h"
 
 #include <errno.h>
@@ -12,8 +13,12 @@
 #include <unistd.h>
 
 #define POLL_US       2000
-#define CONNECT_MAX_S 10.0
-#define DRAIN_MAX_S   5.0
+#define CONNECT_MAX_S 10.0 /* without a further connection */
+#define ROUTE_MAX_S   3.0  /* until an IPv6 address of ours may be used */
+#define STALL_MAX_S   10.0 /* without anything from the server */
+#define FIRST_MAX_S   5.0  /* until the first connection or frame of those that have none yet */
+#define LINK_MAX_S    2.0  /* without a link */
+#define DRAIN_MAX_S   5.0  /* without a further reply */
 
 static double now_s(void)
 {
@@ -25,6 +30,7 @@ static void phase_set(struct run *run, int phase)
 	atomic_store_explicit(&run->phase, phase, memory_order_relaxed);
 }
 
+/* All workers have set this flag of theirs. */
 static bool all(const struct run *run, size_t flag)
 {
 	for (unsigned i = 0; i < run->nr_workers; i++)
@@ -43,16 +49,14 @@ static unsigned nr_up(const struct run *run)
 	return n;
 }
 
-static int first_error(const struct run *run)
+/* Takes the first error that a worker has noted. */
+static int error_take(const struct run *run)
 {
-	for (unsigned i = 0; i < run->nr_workers; i++) {
-		const int error =
-			atomic_load_explicit(&run->workers[i]->error, memory_order_relaxed);
+	int error = 0;
 
-		if (error)
-			return error;
-	}
-	return 0;
+	for (unsigned i = 0; i < run->nr_workers && !error; i++)
+		error = atomic_exchange_explicit(&run->workers[i]->error, 0, memory_order_relaxed);
+	return error;
 }
 
 /* A counter of all workers. */
@@ -66,32 +70,54 @@ static uint64_t total(const struct run *run, size_t at)
 	return sum;
 }
 
-static int connect_failed(struct run *run, int error, char *err, size_t err_len)
+#define TOTAL(run, field) total(run, offsetof(struct worker_counters, field))
+
+static const char *complaint(const struct run *run)
 {
-	char server[IP_ADDR_TEXT];
+	for (unsigned i = 0; i < run->nr_workers; i++)
+		if (run->workers[i]->checker.complaint[0])
+			return run->workers[i]->checker.complaint;
+	return NULL;
+}
+
+static int connect_failed(const struct run *run, int error, char *err, size_t err_len)
+{
 	const char *remedy = "is it on this network, and --nic-address on the same?";
+	const char *said = complaint(run);
+	char server[IP_ADDR_TEXT];
 
 	if (error == ECONNREFUSED)
 		remedy = "is the server running there, and is --port right?";
 	else if (error == ENOBUFS || error == EADDRNOTAVAIL)
-		remedy = "fewer --connections; a source address has 28232 ports";
-	else if (error == ECONNRESET)
+		remedy = "fewer --connections: an address has some 64000 source ports";
+	else if (error == ECONNRESET || error == ECONNABORTED)
 		remedy = "does the server take so many clients (maxclients)?";
 	ip_addr_format(&run->o->server, server, sizeof(server));
 	snprintf(err, err_len, "%u of %u connections to %s port %u are open, then: %s; %s",
-		nr_up(run), run->o->connections, server, run->o->port, strerror(error), remedy);
+		nr_up(run), run->o->connections, server, run->o->port, strerror(error),
+		said ? said : remedy);
 	return -error;
 }
 
-static int connect_all(struct run *run, const volatile bool *stop, char *err, size_t err_len)
+int run_connect(struct run *run, const volatile bool *stop, uint32_t nr, char *err, size_t err_len)
 {
-	const double end = now_s() + CONNECT_MAX_S;
+	const double begin = now_s();
+	double since = begin;
+	unsigned up, last = 0;
 
-	while (nr_up(run) < run->o->connections) {
-		const int error = first_error(run);
+	while ((up = nr_up(run)) < nr) {
+		const int error = error_take(run);
+		const bool is_early = error == EHOSTUNREACH && now_s() - begin < ROUTE_MAX_S;
 
-		if (error || now_s() > end)
-			return connect_failed(run, error ? error : ETIMEDOUT, err, err_len);
+		if (error && !is_early)
+			return connect_failed(run, error, err, err_len);
+		if (TOTAL(run, lost))
+			return connect_failed(run, ECONNRESET, err, err_len);
+		if (up != last)
+			since = now_s();
+		last = up;
+		if (now_s() - since > CONNECT_MAX_S)
+			return connect_failed(run, ETIMEDOUT, err, err_len);
 		if (*stop)
 			return -EINTR;
 		usleep(POLL_US);
@@ -99,30 +125,78 @@ static int connect_all(struct run *run, const volatile bool *stop, char *err, si
 	return 0;
 }
 
-/* Lets time pass, with a line each second. Ends early when a signal came, all connections are lost
- * or, with a flag, when all workers have set it. */
-static void wait_phase(
-	struct run *run, const volatile bool *stop, double seconds, size_t flag, const char *what)
+/* What a wait watches for, to see that nothing will come of it any more. */
+struct watch {
+	double begin, moved, link; /* when something came last; when the link was there last */
+	uint64_t last;
+};
+
+static uint64_t nr_came(const struct run *run)
 {
-	const double begin = now_s();
-	struct progress *p = run->o->quiet ? NULL : progress_create(run, what);
-	double told = begin;
-
-	for (;;) {
-		const double now = now_s();
-
-		if (p && now - told >= 1) {
-			told += 1;
-			progress_line(p, now - begin);
-		}
-		if (*stop || now - begin >= seconds || nr_up(run) == 0 || (flag && all(run, flag)))
-			break;
-		usleep(POLL_US);
-	}
-	free(p);
+	return TOTAL(run, answers) + TOTAL(run, bytes_in);
 }
 
-/* Waits for what is under way, as long as replies come. */
+static void watch_begin(struct watch *watch, const struct run *run)
+{
+	watch->begin = watch->moved = watch->link = now_s();
+	watch->last = nr_came(run);
+}
+
+/* Why it is hopeless; NULL: it is not. */
+static const char *watch_look(struct watch *watch, const struct run *run, double now)
+{
+	const bool has_conns = run->mode == &worker_traffic || run->mode == &worker_idle;
+	const uint64_t came = nr_came(run);
+
+	if (came != watch->last)
+		watch->moved = now;
+	watch->last = came;
+	if (nic_link_is_up(run->nic))
+		watch->link = now;
+	if (run->mode == &worker_echo)
+		return NULL;
+	if (now - watch->link > LINK_MAX_S)
+		return "the link is down: has the other end ended?";
+	if (has_conns && nr_up(run) == 0)
+		return "all connections are lost: what does the server's log say?";
+	if (run->mode == &worker_idle)
+		return NULL;
+	if (now - watch->moved > STALL_MAX_S)
+		return "nothing has come for 10 s: does the server still run?";
+	if (!has_conns && came == 0 && now - watch->begin > FIRST_MAX_S)
+		return run->mode == &worker_churn
+			       ? "no connection was made"
+			       : "no frame has come back: is millrace-load --mode echo at the "
+				 "other end?";
+	return NULL;
+}
+
+const char *run_wait(
+	struct run *run, const volatile bool *stop, double seconds, size_t flag, const char *what)
+{
+	struct progress *p = run->o->quiet ? NULL : progress_create(run, what);
+	const char *why = NULL;
+	struct watch watch;
+	double told, now;
+
+	watch_begin(&watch, run);
+	told = now = watch.begin;
+	while (!*stop && now - watch.begin < seconds && !(flag && all(run, flag))) {
+		usleep(POLL_US);
+		now = now_s();
+		why = watch_look(&watch, run, now);
+		if (why)
+			break;
+		if (p && now - told >= 1) {
+			told += 1;
+			progress_line(p, now - watch.begin);
+		}
+	}
+	free(p);
+	return why;
+}
+
+/* Waits for what is under way, as long as something comes. */
 static void drain(struct run *run)
 {
 	uint64_t last = 0;
@@ -131,7 +205,7 @@ static void drain(struct run *run)
 	phase_set(run, PHASE_DRAIN);
 	usleep(POLL_US);
 	while (!all(run, offsetof(struct worker, is_drained)) && now_s() - since < DRAIN_MAX_S) {
-		const uint64_t nr = total(run, offsetof(struct worker_counters, replies));
+		const uint64_t nr = nr_came(run);
 
 		if (nr != last)
 			since = now_s();
@@ -140,21 +214,21 @@ static void drain(struct run *run)
 	}
 }
 
-static int load_keys(struct run *run, const volatile bool *stop, char *err, size_t err_len)
+static int keys_fill(struct run *run, const volatile bool *stop, char *err, size_t err_len)
 {
 	const double begin = now_s();
+	const char *why;
 
 	phase_set(run, PHASE_LOAD);
-	wait_phase(run, stop, 1e9, offsetof(struct worker, is_loaded), "load");
+	why = run_wait(run, stop, 1e9, offsetof(struct worker, is_loaded), "load");
 	if (*stop)
 		return -EINTR;
-	if (!all(run, offsetof(struct worker, is_loaded))) {
-		snprintf(err, err_len, "the connections were lost while the keys were set");
+	if (why) {
+		snprintf(err, err_len, "while the keys were set: %s", why);
 		return -ECONNRESET;
 	}
-	if (total(run, offsetof(struct worker_counters, wrong))) {
-		snprintf(err, err_len, "keys could not be set: %s",
-			run->workers[0]->checker.complaint);
+	if (TOTAL(run, wrong)) {
+		snprintf(err, err_len, "keys could not be set: %s", complaint(run));
 		return -EIO;
 	}
 	if (!run->o->quiet)
@@ -162,19 +236,33 @@ static int load_keys(struct run *run, const volatile bool *stop, char *err, size
 	return 0;
 }
 
-static void measure(struct run *run, const volatile bool *stop)
+static int measure(
+	struct run *run, const volatile bool *stop, struct result *res, char *err, size_t err_len)
 {
-	if (run->o->warm_up_s > 0) {
+	if (run->o->warm_up_s > 0 && run->mode != &worker_echo) {
 		phase_set(run, PHASE_WARM_UP);
-		wait_phase(run, stop, run->o->warm_up_s, 0, "warm-up");
+		res->fault = run_wait(run, stop, run->o->warm_up_s, 0, "warm-up");
 	}
-	if (*stop)
-		return;
-	phase_set(run, PHASE_MEASURE);
-	wait_phase(run, stop, run->o->seconds, offsetof(struct worker, is_spent), "measure");
+	if (!*stop && !res->fault) {
+		phase_set(run, PHASE_MEASURE);
+		res->fault = run_wait(run, stop, run->mode == &worker_echo ? 1e12 : run->o->seconds,
+			offsetof(struct worker, is_spent), "measure");
+	}
+	if (!res->fault)
+		drain(run);
+	if (run->mode == &worker_churn && !*stop && TOTAL(run, answers) == 0) {
+		const int error = error_take(run);
+
+		return connect_failed(run, error ? error : ETIMEDOUT, err, err_len);
+	}
+	if (res->fault && TOTAL(run, replies) == 0) {
+		snprintf(err, err_len, "%s", res->fault);
+		return -ETIMEDOUT;
+	}
+	return 0;
 }
 
-static void worker_join(struct run *run)
+static void workers_join(struct run *run)
 {
 	phase_set(run, PHASE_CLOSE);
 	for (unsigned i = 0; i < run->nr_workers; i++)
@@ -182,7 +270,7 @@ static void worker_join(struct run *run)
 			pthread_join(run->workers[i]->thread, NULL);
 }
 
-static void result_add(struct result *res, const struct run *run, struct worker *w)
+static void result_add(struct result *res, const struct run *run, const struct worker *w)
 {
 	const uint64_t *from = (const uint64_t *)&w->ctr;
 	uint64_t *to = (uint64_t *)&res->ctr;
@@ -208,39 +296,51 @@ static void result_add(struct result *res, const struct run *run, struct worker 
 static int workers_start(struct run *run, char *err, size_t err_len)
 {
 	for (unsigned i = 0; i < run->nr_workers; i++) {
-		struct worker *w = run->workers[i];
-		const int rc = pthread_create(&w->thread, NULL, worker_main, w);
+		const int rc = worker_start(run->workers[i]);
 
-		if (rc) {
-			snprintf(err, err_len, "thread %u cannot be started: %s", i, strerror(rc));
-			return -rc;
-		}
-		w->is_running = true;
+		if (rc == -EINVAL)
+			snprintf(err, err_len,
+				"--cores: CPU %d is not there, or not for this process",
+				run->o->cpus[i]);
+		else if (rc)
+			snprintf(err, err_len, "thread %u cannot be started: %s", i, strerror(-rc));
+		if (rc)
+			return rc;
 	}
 	return 0;
 }
 
-int run_requests(
+static int phases(
 	struct run *run, const volatile bool *stop, struct result *res, char *err, size_t err_len)
 {
 	double begin = now_s();
-	int rc = workers_start(run, err, err_len);
+	int rc;
 
-	memset(res, 0, sizeof(*res));
-	hist_init(&res->hist);
-	if (rc == 0)
-		rc = connect_all(run, stop, err, err_len);
+	if (run->mode == &worker_idle)
+		return run_idle(run, stop, res, err, err_len);
+	if (run->mode != &worker_traffic)
+		return measure(run, stop, res, err, err_len);
+	rc = run_connect(run, stop, run->o->connections, err, err_len);
 	res->connect_seconds = now_s() - begin;
 	begin = now_s();
 	if (rc == 0 && run->o->load)
-		rc = load_keys(run, stop, err, err_len);
+		rc = keys_fill(run, stop, err, err_len);
 	res->load_seconds = now_s() - begin;
+	return rc ? rc : measure(run, stop, res, err, err_len);
+}
+
+int run_go(
+	struct run *run, const volatile bool *stop, struct result *res, char *err, size_t err_len)
+{
+	int rc;
+
+	memset(res, 0, sizeof(*res));
+	hist_init(&res->hist);
+	rc = workers_start(run, err, err_len);
 	if (rc == 0)
-		measure(run, stop);
-	if (rc == 0)
-		drain(run);
+		rc = phases(run, stop, res, err, err_len);
 	res->is_early = *stop;
-	worker_join(run);
+	workers_join(run);
 	for (unsigned i = 0; i < run->nr_workers; i++)
 		if (run->workers[i]->is_running)
 			result_add(res, run, run->workers[i]);
