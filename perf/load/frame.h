@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Frames as those in which a client sends GETs: the same headers, the same bytes of the same lengths,
- * without a TCP behind them. An echo sends them back with the two Ethernet addresses exchanged.
+ * Frames as those in which a client sends GETs: the same headers, the same bytes of the same
+ * lengths, without a TCP behind them. An echo sends them back with the two Ethernet addresses
+ * exchanged.
  *
  *	| Ethernet | IPv4 | TCP, timestamps | GET key | GET key ...
  *	                     ^ source port: FRAME_PORT + flow; sequence number: counts

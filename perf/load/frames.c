@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Frames without TCP: to an echo and back, as many under way as there are connections; and the echo.
- * What the device can do with frames of this length, and so what a server's rate of GETs can be held
- * against. A frame that does not come back is lost and sent anew.
+ * Frames without TCP: to an echo and back, as many under way as there are connections; and the
+ * echo. What the device can do with frames of this length, and so what a server's rate of GETs can
+ * be held against. A frame that does not come back is lost and sent anew.
  */
 #include "dataplane/nic_priv.h"
 #include "perf/load/frame.h"

@@ -32,7 +32,8 @@ struct result {
 	struct run_memory one, all; /* with one connection, and with all */
 };
 
-/* Makes everything of a run but its device; EAL is up. *out is owned. 0 or -errno with a message. */
+/* Makes everything of a run but its device; EAL is up. *out is owned. 0 or -errno with a
+ * message. */
 int run_create(const struct options *o, struct run **out, char *err, size_t err_len);
 /* Opens the device and waits for its link. 0 or -errno with cause and remedy; *stop ends it early
  * (-EINTR). */
@@ -40,16 +41,17 @@ int run_device_open(struct run *run, const volatile bool *stop, char *err, size_
 /* Closes the device too. NULL-safe. */
 void run_destroy(struct run **run);
 
-/* Runs it to its end. *stop becomes true when a signal asks for the end. 0, or -errno with cause and
- * remedy in err. Control thread. */
+/* Runs it to its end. *stop becomes true when a signal asks for the end. 0, or -errno with cause
+ * and remedy in err. Control thread. */
 int run_go(
 	struct run *run, const volatile bool *stop, struct result *res, char *err, size_t err_len);
 
-/* For the measurement of idle connections, run_idle.c. */
+/* Between run.c and run_idle.c. */
 /* Waits until nr connections are up. 0, -EINTR, or -errno with cause and remedy. */
 int run_connect(struct run *run, const volatile bool *stop, uint32_t nr, char *err, size_t err_len);
 /* Lets time pass, with a line each second. Ends early when a signal came, with a flag (offset of an
- * atomic_bool in struct worker) when all workers have set it, or when it is hopeless: why, else NULL. */
+ * atomic_bool in struct worker) when all workers have set it, or when it is hopeless: why, else
+ * NULL. */
 const char *run_wait(
 	struct run *run, const volatile bool *stop, double seconds, size_t flag, const char *what);
 int run_idle(

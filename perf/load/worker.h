@@ -150,12 +150,13 @@ extern const struct worker_mode worker_idle;    /* nothing */
 extern const struct worker_mode worker_frames;  /* frames to an echo and back */
 extern const struct worker_mode worker_echo;    /* that echo */
 
-/* Makes the worker of core `id`, with its share of the connections. 0 or -ENOMEM. */
+/* Makes the worker of core `id`, with its share of the connections. 0, -ENOMEM, or -EMSGSIZE: the
+ * requests do not fit a frame. */
 int worker_create(struct run *run, unsigned id, struct worker **out);
 /* After its thread has ended and the NIC is closed. */
 void worker_destroy(struct worker **w);
-/* Starts its thread, on its CPU; the run's device is open. 0; -EINVAL: there is no such CPU, or it is
- * not ours; or another -errno. It ends after PHASE_CLOSE. */
+/* Starts its thread, on its CPU; the run's device is open. 0; -EINVAL: there is no such CPU, or it
+ * is not ours; or another -errno. It ends after PHASE_CLOSE. */
 int worker_start(struct worker *w);
 
 /* For the modes. */

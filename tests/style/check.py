@@ -35,7 +35,7 @@ LAYERS = {
     "persist": {"persist", ""},
     "repl": {"repl", "dataplane", "persist", ""},
     "app": {"app", "repl", "dataplane", "persist", ""},
-    "tests": {"tests", "app", "repl", "dataplane", "persist", ""},
+    "tests": {"tests", "perf", "app", "repl", "dataplane", "persist", ""},
     "perf": {"perf", "tests", "app", "repl", "dataplane", "persist", ""},
     "": {""},
 }
