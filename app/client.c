@@ -43,6 +43,7 @@ struct client *client_create(struct app_core *ac, struct conn *conn, uint32_t fl
 	c->resp = 2;
 	c->now_ms = c->created_ms = c->last_active_ms = ac->now_ms;
 	c->out = conn ? conn_obuf(conn) : NULL;
+	c->own_bytes = sizeof(*c) + (conn ? conn_footprint(conn) : 0);
 	resp_parser_init(&c->parser);
 	c->id = atomic_fetch_add(&ac->srv->next_client_id, 1);
 	c->user = strdup("default");

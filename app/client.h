@@ -110,6 +110,7 @@ struct client {
 	void *deferred;          /* reply.c: stack of replies under construction */
 
 	/* shared: guarded by srv->clients_lock but for the atomics */
+	size_t own_bytes; /* constant: it and its connection, without buffers */
 	uint64_t id;
 	char *name;               /* owned, NULL when not set */
 	char *user;               /* owned: name of the authenticated user, "default" */
@@ -126,6 +127,14 @@ struct client {
 	atomic_size_t pub_qbuf, pub_qbuf_free, pub_obuf;
 	TAILQ_ENTRY(client) registry_link;
 };
+
+/* What it takes of memory, bytes, by its owner's last word. srv->clients_lock is held, or it is the
+ * owner who asks. */
+static inline size_t client_memory(const struct client *c)
+{
+	return c->own_bytes + atomic_load_explicit(&c->pub_qbuf, memory_order_relaxed) +
+	       atomic_load_explicit(&c->pub_obuf, memory_order_relaxed);
+}
 
 TAILQ_HEAD(client_list, client);
 

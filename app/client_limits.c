@@ -80,12 +80,6 @@ void client_output_check(struct client *c)
 
 /* --- maxmemory-clients ------------------------------------------------------------------------ */
 
-static size_t memory_of(const struct client *c)
-{
-	return sizeof(*c) + atomic_load_explicit(&c->pub_qbuf, memory_order_relaxed) +
-	       atomic_load_explicit(&c->pub_obuf, memory_order_relaxed);
-}
-
 /* Replicas have a limit of their own. Who asked not to be evicted still counts, as in Redis. */
 static uint64_t clients_sum(const struct server *srv, struct client **largest)
 {
@@ -95,7 +89,7 @@ static uint64_t clients_sum(const struct server *srv, struct client **largest)
 	*largest = NULL;
 	TAILQ_FOREACH(c, &srv->clients, registry_link) {
 		uint32_t flags = atomic_load_explicit(&c->pub_flags, memory_order_relaxed);
-		size_t bytes = memory_of(c);
+		size_t bytes = client_memory(c);
 
 		if ((flags & (CLIENT_REPLICA | CLIENT_MASTER)) ||
 			atomic_load_explicit(&c->kill, memory_order_relaxed))
@@ -125,7 +119,7 @@ static void evict_clients(struct app_core *ac)
 		ac->evicted_clients++;
 		client_kick(c);
 		server_log(srv, 2, "client: evicted id=%llu peer=%s bytes=%zu",
-			(unsigned long long)c->id, c->peer, memory_of(c));
+			(unsigned long long)c->id, c->peer, client_memory(c));
 	}
 	rte_spinlock_unlock(&srv->clients_lock);
 }

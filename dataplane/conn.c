@@ -169,6 +169,11 @@ int conn_connect(struct core *core, const struct sockaddr *sa, unsigned sa_len,
 	return conn_sock_connect(core, sa, sa_len, ops, user, out);
 }
 
+size_t conn_footprint(const struct conn *conn)
+{
+	return sizeof(*conn) + (conn->kind == CONN_TCP ? tcp_conn_footprint() : 0);
+}
+
 struct obuf *conn_obuf(struct conn *conn)
 {
 	return conn->kind == CONN_TCP && conn->tcp ? tcp_conn_obuf(conn->tcp) : &conn->sock_out;

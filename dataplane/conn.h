@@ -53,6 +53,8 @@ static inline bool conn_is_netdev(const struct conn *conn)
 	return conn->kind == CONN_TCP;
 }
 
+/* What it takes of memory, bytes, without its buffers. */
+size_t conn_footprint(const struct conn *conn);
 /* The output stream; bytes appended are sent by conn_push(). */
 struct obuf *conn_obuf(struct conn *conn);
 void conn_push(struct conn *conn);

@@ -35,6 +35,7 @@ static void view_take(struct client_view *v, struct client *c)
 	v->qbuf = atomic_load_explicit(&c->pub_qbuf, memory_order_relaxed);
 	v->qbuf_free = atomic_load_explicit(&c->pub_qbuf_free, memory_order_relaxed);
 	v->obuf = atomic_load_explicit(&c->pub_obuf, memory_order_relaxed);
+	v->total = client_memory(c);
 	v->argv_mem = 0; /* no command is under way, or it is the owner's business */
 	v->cmd = atomic_load_explicit(&c->last_cmd, memory_order_relaxed);
 	v->name = c->name ? strdup(c->name) : NULL;
@@ -142,9 +143,8 @@ void client_view_print(struct textbuf *tb, const struct client_view *v, int64_t 
 	textbuf_addf(tb,
 		" sub=0 psub=0 ssub=0 multi=-1 qbuf=%zu qbuf-free=%zu argv-mem=%zu multi-mem=0 rbs=0 "
 		"rbp=0 obl=0 oll=%d omem=%zu tot-mem=%zu events=%s cmd=%s user=%s redir=-1 resp=%u",
-		v->qbuf, v->qbuf_free, v->argv_mem, v->obuf != 0, v->obuf,
-		sizeof(struct client) + v->qbuf + v->obuf, v->obuf ? "rw" : "r", cmd, user,
-		v->resp ? v->resp : 2);
+		v->qbuf, v->qbuf_free, v->argv_mem, v->obuf != 0, v->obuf, v->total,
+		v->obuf ? "rw" : "r", cmd, user, v->resp ? v->resp : 2);
 }
 
 static unsigned digits_of(size_t n)

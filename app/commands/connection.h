@@ -64,7 +64,7 @@ struct client_view {
 	unsigned resp;
 	int db, fd;
 	int64_t created_ms, active_ms;
-	size_t qbuf, qbuf_free, argv_mem, obuf;
+	size_t qbuf, qbuf_free, argv_mem, obuf, total;
 	const struct command *cmd;
 	char *name, *user; /* owned; NULL: none, "default" */
 	char peer[64], local[64];

@@ -39,9 +39,7 @@ static void clients_memory(struct server *srv, struct memory_view *v)
 
 	rte_spinlock_lock(&srv->clients_lock);
 	TAILQ_FOREACH(c, &srv->clients, registry_link) {
-		size_t bytes = sizeof(*c) +
-			       atomic_load_explicit(&c->pub_qbuf, memory_order_relaxed) +
-			       atomic_load_explicit(&c->pub_obuf, memory_order_relaxed);
+		size_t bytes = client_memory(c);
 
 		if (atomic_load_explicit(&c->pub_flags, memory_order_relaxed) & CLIENT_REPLICA)
 			v->clients_replicas += bytes;

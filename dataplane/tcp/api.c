@@ -73,6 +73,11 @@ int tcp_connect(struct net *net, const struct ip_addr *dst, uint16_t port,
 	return 0;
 }
 
+size_t tcp_conn_footprint(void)
+{
+	return slab_footprint(sizeof(struct tcp_conn));
+}
+
 void *tcp_conn_user(const struct tcp_conn *c)
 {
 	return c->user;

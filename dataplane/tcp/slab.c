@@ -28,10 +28,15 @@ struct slab_block {
 	char objects[];
 };
 
+size_t slab_footprint(size_t size)
+{
+	return (size + SLAB_ALIGN - 1) & ~(size_t)(SLAB_ALIGN - 1);
+}
+
 void slab_init(struct slab *slab, size_t size, uint32_t nr_max, uint32_t nr_per_block)
 {
 	memset(slab, 0, sizeof(*slab));
-	slab->size = (size + SLAB_ALIGN - 1) & ~(size_t)(SLAB_ALIGN - 1);
+	slab->size = slab_footprint(size);
 	slab->nr_max = nr_max;
 	slab->nr_per_block = nr_per_block;
 }

@@ -21,6 +21,8 @@ struct slab {
 	uint32_t nr_per_block;
 };
 
+/* What an object of so many bytes takes in a slab. */
+size_t slab_footprint(size_t size);
 void slab_init(struct slab *slab, size_t size, uint32_t nr_max, uint32_t nr_per_block);
 
 /* Frees the blocks; every object has been put. */

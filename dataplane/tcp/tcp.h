@@ -116,6 +116,9 @@ void tcp_listen_close(struct net *net, struct tcp_listener **lst);
 int tcp_connect(struct net *net, const struct ip_addr *dst, uint16_t port,
 	const struct tcp_ops *ops, void *user, struct tcp_conn **out);
 
+/* What a connection without any packet or output takes of memory, bytes. */
+size_t tcp_conn_footprint(void);
+
 void *tcp_conn_user(const struct tcp_conn *conn);
 void tcp_conn_set_user(struct tcp_conn *conn, void *user);
 
