@@ -60,6 +60,18 @@ static int xdp_pool_trim(struct rte_mempool *mp)
 	return (int)(nr - kept);
 }
 
+static int pieces_create(struct nic *nic, int socket)
+{
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	if (!nic->has_refs)
+		return 0;
+	snprintf(name, sizeof(name), "pieces%u", nic->port);
+	nic->pieces = rte_pktmbuf_pool_create(name, NIC_PIECES, NIC_POOL_CACHE,
+		RTE_ALIGN_CEIL(sizeof(struct nic_piece), RTE_MBUF_PRIV_ALIGN), 0, socket);
+	return nic->pieces ? 0 : -ENOMEM;
+}
+
 int nic_pool_create(struct nic *nic, char *err, size_t err_len)
 {
 	int socket = rte_eth_dev_socket_id(nic->port);
@@ -71,7 +83,7 @@ int nic_pool_create(struct nic *nic, char *err, size_t err_len)
 			     ? xdp_pool(nic, name, socket)
 			     : rte_pktmbuf_pool_create(name, nic->nr_pkts, NIC_POOL_CACHE, NIC_PRIV,
 				       (uint16_t)(nic->frame_room + RTE_PKTMBUF_HEADROOM), socket);
-	if (!nic->mpool) {
+	if (!nic->mpool || pieces_create(nic, socket)) {
 		snprintf(err, err_len,
 			"nic %s: no memory for its packet buffers (%s): more huge pages, or huge-pages no "
 			"with eal-args \"-m 512\"",

@@ -41,12 +41,54 @@ static struct pkt *pool_alloc(struct pkt_pool *pool)
 	return p;
 }
 
-static void pool_free(struct pkt_pool *pool, struct pkt *p)
+static void chain_free(struct pkt *p)
 {
-	rte_pktmbuf_free(mbuf_of(p));
+	while (p) {
+		struct pkt *next = p->more;
+
+		rte_pktmbuf_free_seg(mbuf_of(p));
+		p = next;
+	}
 }
 
-const struct pkt_pool_ops nic_pool_ops = {.alloc = pool_alloc, .free = pool_free};
+static void pool_free(struct pkt_pool *pool, struct pkt *p)
+{
+	if (unlikely(p->flags & PKT_TX_CHAIN))
+		chain_free(p->more);
+	rte_pktmbuf_free_seg(mbuf_of(p));
+}
+
+/* By whichever thread has done with the packet. */
+static void piece_free(void *bytes, void *seg)
+{
+	obuf_seg_put(seg);
+}
+
+static struct pkt *pool_refer(
+	struct pkt_pool *pool, const uint8_t *bytes, uint32_t len, struct obuf_seg *seg)
+{
+	struct nic_queue *q = (struct nic_queue *)pool;
+	struct rte_mbuf *m = rte_pktmbuf_alloc(q->nic->pieces);
+	struct nic_piece *piece;
+
+	if (!m)
+		return NULL;
+	piece = rte_mbuf_to_priv(m);
+	piece->info.free_cb = piece_free;
+	piece->info.fcb_opaque = seg;
+	rte_mbuf_ext_refcnt_set(&piece->info, 1);
+	/* Nothing is written through it. */
+	rte_pktmbuf_attach_extbuf(
+		m, (void *)(uintptr_t)bytes, RTE_BAD_IOVA, (uint16_t)len, &piece->info);
+	piece->pkt.data = piece->pkt.buf = (uint8_t *)(uintptr_t)bytes;
+	piece->pkt.len = len;
+	piece->pkt.flags = 0;
+	piece->pkt.ref = seg;
+	return &piece->pkt;
+}
+
+const struct pkt_pool_ops nic_pool_ops = {
+	.alloc = pool_alloc, .free = pool_free, .refer = pool_refer};
 
 /* --- receive --- */
 
@@ -149,6 +191,22 @@ unsigned nic_rx(struct core *core)
 
 /* --- send --- */
 
+/* What drivers want to see before tags and large packets (not checksums alone, which are as they
+   have to be). Returns how many are left: what a driver cannot take is dropped. */
+static uint16_t device_prepare(struct nic_queue *q, struct rte_mbuf **ms, uint16_t n)
+{
+	uint16_t good = rte_eth_tx_prepare(q->nic->port, q->txq, ms, n);
+
+	while (good < n) {
+		rte_pktmbuf_free(ms[good]);
+		q->core->ctr.tx_drops++;
+		n--;
+		memmove(ms + good, ms + good + 1, (size_t)(n - good) * sizeof(*ms));
+		good += rte_eth_tx_prepare(q->nic->port, q->txq, ms + good, (uint16_t)(n - good));
+	}
+	return n;
+}
+
 static uint16_t device_tx(struct nic_queue *q, struct rte_mbuf **ms, uint16_t n)
 {
 	uint16_t sent = 0;
@@ -182,6 +240,10 @@ static unsigned queue_flush(struct nic_queue *q)
 
 	if (n == 0)
 		return 0;
+	if (unlikely(q->must_prepare) && q->polls) {
+		n = device_prepare(q, q->tx, n);
+		q->must_prepare = false;
+	}
 	sent = q->polls ? device_tx(q, q->tx, n) : handover_tx(q, q->tx, n);
 	count_tx(q, q->tx, n, sent);
 	q->nr_tx = 0;
@@ -192,15 +254,41 @@ static unsigned queue_flush(struct nic_queue *q)
 static unsigned handed_flush(struct nic_queue *q)
 {
 	struct rte_mbuf *ms[NIC_BURST];
-	unsigned n, total = 0;
+	unsigned n, total = 0, got;
 
 	do {
-		n = rte_ring_sc_dequeue_burst(q->nic->tx_ring, (void **)ms, NIC_BURST, NULL);
+		n = got = rte_ring_sc_dequeue_burst(q->nic->tx_ring, (void **)ms, NIC_BURST, NULL);
+		total += n;
+		if (q->nic->tx_offloads & NIC_PREPARE && n)
+			n = device_prepare(q, ms, (uint16_t)n);
 		if (n)
 			count_tx(q, ms, (uint16_t)n, device_tx(q, ms, (uint16_t)n));
-		total += n;
-	} while (n == NIC_BURST && total < NIC_RING);
+	} while (got == NIC_BURST && total < NIC_RING);
 	return total;
+}
+
+/* The device sees one packet of many segments. */
+static void chain_link(struct nic_queue *q, struct rte_mbuf *m, struct pkt *p)
+{
+	struct rte_mbuf *last = m;
+
+	for (struct pkt *at = p->more; at; at = at->more) {
+		struct rte_mbuf *next = mbuf_of(at);
+
+		next->data_off = (uint16_t)(at->data - (uint8_t *)next->buf_addr);
+		next->data_len = (uint16_t)at->len;
+		m->pkt_len += at->len;
+		m->nb_segs++;
+		last->next = next;
+		last = next;
+	}
+	last->next = NULL;
+	if (p->seg_len) {
+		m->tso_segsz = p->seg_len;
+		m->l4_len = p->l4_len;
+		m->ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
+		q->must_prepare = true;
+	}
 }
 
 void nic_queue_tx(void *ctx, struct pkt *p)
@@ -226,8 +314,11 @@ void nic_queue_tx(void *ctx, struct pkt *p)
 	if (p->flags & PKT_TX_VLAN) {
 		m->vlan_tci = p->vlan;
 		m->ol_flags |= RTE_MBUF_F_TX_VLAN;
+		q->must_prepare = true;
 	}
-	q->core->ctr.tx_bytes += p->len;
+	if (unlikely(p->flags & PKT_TX_CHAIN))
+		chain_link(q, m, p);
+	q->core->ctr.tx_bytes += m->pkt_len;
 	q->tx[q->nr_tx++] = m;
 	if (q->nr_tx == NIC_BURST)
 		queue_flush(q);

@@ -21,6 +21,17 @@
 #define NIC_POOL_CACHE      256
 #define NIC_RING            4096
 #define NIC_PRIV            RTE_ALIGN_CEIL(sizeof(struct pkt), RTE_MBUF_PRIV_ALIGN)
+#define NIC_PIECES          8191 /* packets by reference under way, all cores */
+#define NIC_PIECES_MAX      128u /* of which one packet may consist */
+
+#define NIC_PREPARE (RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_VLAN_INSERT)
+
+/* The private area of a buffer without room of its own, which shows a piece of an output buffer. */
+struct nic_piece {
+	struct pkt pkt;
+	struct rte_mbuf_ext_shared_info
+		info; /* nobody clones these buffers: it goes with this one */
+};
 
 /* One core's share of a port. */
 struct nic_queue {
@@ -30,7 +41,8 @@ struct nic_queue {
 	struct net net;
 	struct rte_ring *spread; /* frames that another core received for us; NULL: none do */
 	uint16_t rxq, txq;
-	bool polls; /* has a queue pair of the device */
+	bool polls;        /* has a queue pair of the device */
+	bool must_prepare; /* tx has what the driver has to see before */
 	uint16_t nr_tx;
 	struct rte_mbuf *tx[NIC_BURST];
 };
@@ -46,12 +58,15 @@ struct nic {
 	uint16_t rx_desc, tx_desc;
 	struct rte_ether_addr mac;
 	uint64_t tx_offloads, rx_offloads;
-	unsigned if_index; /* the kernel's interface that a virtual device stands on; 0: none */
+	unsigned max_pieces; /* 0: no chains */
+	bool has_refs;       /* it can send from any memory */
+	unsigned if_index;   /* the kernel's interface that a virtual device stands on; 0: none */
 	bool is_link_up;
 	bool is_xdp; /* net_af_xdp */
 	bool wakes;  /* stands on descriptors that end a sleep: nic_wake.h */
 	unsigned nr_cores;
 	struct rte_mempool *mpool;
+	struct rte_mempool *pieces; /* buffers without room; NULL: !has_refs */
 	struct rte_ring
 		*tx_ring; /* frames of cores without a queue, sent by core 0; NULL: all have one */
 	struct nic_queue *queues[CORE_MAX];
@@ -67,8 +82,17 @@ void nic_queue_tx(void *ctx, struct pkt *p);
 void nic_log(const struct nic *nic, int level, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* nic_pool.c: the pool of nr_pkts buffers with frame_room each. 0 or -ENOMEM with a message. */
+/* nic_pool.c: the pool of nr_pkts buffers with frame_room each, and that of pieces. 0 or -ENOMEM
+   with a message. */
 int nic_pool_create(struct nic *nic, char *err, size_t err_len);
+
+/* nic_offload.c */
+/* Chooses tx_offloads, rx_offloads, max_pieces and has_refs from what the device offers. */
+void nic_offload_choose(struct nic *nic, const struct rte_eth_dev_info *info);
+/* Tells the stack. */
+void nic_offload_tell(const struct nic *nic, struct net_cfg *cfg);
+/* "checksums=device/software ..." */
+void nic_offload_describe(const struct nic *nic, char *buf, size_t size);
 
 /* nic_mtu.c */
 /* Sets nic->mtu and frame_room from configuration and device. 0 or -EINVAL with a message. */

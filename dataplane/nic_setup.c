@@ -93,13 +93,7 @@ static int port_configure(struct nic *nic, char *err, size_t err_len)
 	nic->nr_queues = nic_rss_queues(&info, nic->nr_cores);
 	if (nic->nr_queues > 1 && nic_rss_offered(&info))
 		nic_rss_request(&info, &conf);
-	nic->rx_offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_CHECKSUM;
-	nic->tx_offloads = info.tx_offload_capa &
-			   (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM);
-	if (nic->cfg.vlan) {
-		nic->rx_offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
-		nic->tx_offloads |= info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
-	}
+	nic_offload_choose(nic, &info);
 	rc = nic_mtu_choose(nic, &info, err, err_len);
 	if (rc)
 		return rc;
@@ -198,6 +192,7 @@ int nic_open(
 err_close:
 	rte_eth_dev_close(nic->port);
 	rte_mempool_free(nic->mpool);
+	rte_mempool_free(nic->pieces);
 err_free:
 	free(nic);
 	return rc;
@@ -240,12 +235,7 @@ int nic_attach(struct nic *nic, struct core *core, char *err, size_t err_len)
 	memcpy(cfg.secret, nic->cfg.secret, sizeof(cfg.secret));
 	cfg.obuf_bytes_max = nic->cfg.obuf_bytes_max;
 	cfg.tcp.max_rx_pkts = nic->nr_pkts / 4 / nic->nr_cores; /* the device needs its share */
-	if (nic->tx_offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM)
-		cfg.offloads |= NET_TX_IP_CSUM;
-	if (nic->tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM)
-		cfg.offloads |= NET_TX_TCP_CSUM;
-	if (nic->tx_offloads & RTE_ETH_TX_OFFLOAD_VLAN_INSERT)
-		cfg.offloads |= NET_TX_VLAN;
+	nic_offload_tell(nic, &cfg);
 	rc = net_init(&q->net, &cfg, &q->pool, &net_ops, q, core->now_us);
 	if (rc)
 		goto failed;
@@ -306,20 +296,25 @@ void nic_close(struct nic **nicp)
 
 	if (!nic)
 		return;
+	/* The device first: what it still has to send may refer to the stacks' output buffers. */
+	rte_eth_dev_stop(nic->port);
+	rte_eth_dev_close(nic->port);
+	ring_destroy(nic->tx_ring);
 	for (unsigned i = 0; i < nic->nr_cores; i++) {
 		struct nic_queue *q = nic->queues[i];
 
-		if (!q)
-			continue;
-		net_fini(&q->net);
-		rte_pktmbuf_free_bulk(q->tx, q->nr_tx);
-		ring_destroy(q->spread);
-		free(q);
+		if (q) {
+			rte_pktmbuf_free_bulk(q->tx, q->nr_tx);
+			ring_destroy(q->spread);
+		}
 	}
-	ring_destroy(nic->tx_ring);
-	rte_eth_dev_stop(nic->port);
-	rte_eth_dev_close(nic->port);
+	for (unsigned i = 0; i < nic->nr_cores; i++) {
+		if (nic->queues[i])
+			net_fini(&nic->queues[i]->net);
+		free(nic->queues[i]);
+	}
 	rte_mempool_free(nic->mpool);
+	rte_mempool_free(nic->pieces);
 	free(nic);
 	*nicp = NULL;
 }
@@ -333,12 +328,15 @@ void nic_describe(const struct nic *nic, char *buf, size_t size)
 
 	if (nic->cfg.vlan && n < size)
 		n += (size_t)snprintf(buf + n, size - n, " vlan=%u", nic->cfg.vlan);
-
 	for (unsigned i = 0; i < nic->cfg.nr_addrs && n < size; i++) {
 		char ip[IP_ADDR_TEXT];
 
 		ip_addr_format(&nic->cfg.addrs[i].ip, ip, sizeof(ip));
 		n += (size_t)snprintf(buf + n, size - n, "%s%s/%u", i ? "," : " address=", ip,
 			nic->cfg.addrs[i].prefix_len);
+	}
+	if (n + 2 < size) {
+		buf[n++] = ' ';
+		nic_offload_describe(nic, buf + n, size - n);
 	}
 }

@@ -47,6 +47,7 @@ static void free_list_drain(struct obuf_seg **list)
 
 void obuf_pool_fini(struct obuf_pool *pool)
 {
+	obuf_pool_reap(pool);
 	ASSERT(pool->used_bytes == 0);
 	for (int i = 0; i < OBUF_NR_CLASSES; i++)
 		free_list_drain(&pool->free[i]);
@@ -83,6 +84,8 @@ static struct obuf_seg *seg_get(struct obuf_pool *pool, unsigned class, uint64_t
 	seg->len = 0;
 	seg->cap = cap;
 	seg->class = (uint8_t) class;
+	seg->refs = 1;
+	seg->pool = pool;
 	seg->bytes = seg->room;
 	seg->release = NULL;
 	seg->ctx = NULL;
@@ -90,7 +93,7 @@ static struct obuf_seg *seg_get(struct obuf_pool *pool, unsigned class, uint64_t
 }
 
 /* Gives a segment back; a reference is released here, once. */
-static void seg_put(struct obuf_pool *pool, struct obuf_seg *seg)
+static void seg_free(struct obuf_pool *pool, struct obuf_seg *seg)
 {
 	struct obuf_seg **list = pool_list(pool, seg->class);
 	const uint64_t footprint = seg_footprint(seg);
@@ -107,6 +110,42 @@ static void seg_put(struct obuf_pool *pool, struct obuf_seg *seg)
 	}
 	if (release)
 		release(ctx);
+}
+
+/* The obuf has no more use for it. Only the owner makes new holders out of none, so what it finds
+   alone is alone. */
+static void seg_put(struct obuf_pool *pool, struct obuf_seg *seg)
+{
+	if (__atomic_load_n(&seg->refs, __ATOMIC_ACQUIRE) == 1 ||
+		__atomic_fetch_sub(&seg->refs, 1, __ATOMIC_ACQ_REL) == 1)
+		seg_free(pool, seg);
+}
+
+void obuf_seg_put(struct obuf_seg *seg)
+{
+	struct obuf_pool *pool = seg->pool;
+	struct obuf_seg *top;
+
+	if (__atomic_fetch_sub(&seg->refs, 1, __ATOMIC_ACQ_REL) != 1)
+		return;
+	top = __atomic_load_n(&pool->returned, __ATOMIC_RELAXED);
+	do {
+		seg->next = top;
+		/* Pairs with obuf_pool_reap_returned(), which takes all at once: no ABA. */
+	} while (!__atomic_compare_exchange_n(
+		&pool->returned, &top, seg, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+}
+
+void obuf_pool_reap_returned(struct obuf_pool *pool)
+{
+	struct obuf_seg *seg = __atomic_exchange_n(&pool->returned, NULL, __ATOMIC_ACQUIRE);
+
+	while (seg) {
+		struct obuf_seg *next = seg->next;
+
+		seg_free(pool, seg);
+		seg = next;
+	}
 }
 
 void obuf_init(struct obuf *ob, struct obuf_pool *pool)
@@ -274,21 +313,23 @@ void obuf_consume(struct obuf *ob, uint64_t n)
 	}
 }
 
+/* Where a read of [pos, ..) begins: mostly behind the last one. */
+static struct obuf_seg *read_from(const struct obuf *ob, uint64_t pos, bool *is_sequential)
+{
+	*is_sequential = !ob->cursor || ob->cursor->start <= pos;
+	return *is_sequential && ob->cursor ? ob->cursor : ob->head;
+}
+
 void obuf_copy_at(struct obuf *ob, uint64_t off, void *dst, uint32_t len)
 {
-	struct obuf_seg *seg = ob->head;
 	uint64_t pos = ob->base + off;
+	bool is_sequential;
+	struct obuf_seg *seg = read_from(ob, pos, &is_sequential);
 	uint8_t *to = dst;
-	bool is_sequential = false;
 
 	BUG_ON(off > obuf_len(ob) || len > obuf_len(ob) - off);
 	if (len == 0)
 		return;
-	if (!ob->cursor || ob->cursor->start <= pos) {
-		is_sequential = true;
-		if (ob->cursor)
-			seg = ob->cursor;
-	}
 	for (;;) {
 		uint64_t at, n;
 
@@ -306,6 +347,34 @@ void obuf_copy_at(struct obuf *ob, uint64_t off, void *dst, uint32_t len)
 	/* A read behind the cursor is a retransmission: new data goes on from where it was. */
 	if (is_sequential)
 		ob->cursor = seg;
+}
+
+uint32_t obuf_pieces_get(struct obuf *ob, uint64_t off, uint32_t len, struct obuf_piece *pieces,
+	uint32_t max, uint32_t *described)
+{
+	uint64_t pos = ob->base + off;
+	bool is_sequential;
+	struct obuf_seg *seg = read_from(ob, pos, &is_sequential);
+	uint32_t nr = 0;
+
+	BUG_ON(off > obuf_len(ob) || len > obuf_len(ob) - off);
+	*described = 0;
+	while (*described < len && nr < max) {
+		const uint32_t want = len - *described;
+		uint64_t at, n;
+
+		while (pos >= seg->start + seg->len)
+			seg = seg->next;
+		at = pos - seg->start;
+		n = seg->len - at < want ? seg->len - at : want;
+		obuf_seg_get(seg);
+		pieces[nr++] = (struct obuf_piece){seg->bytes + at, (uint32_t)n, seg};
+		*described += (uint32_t)n;
+		pos += n;
+	}
+	if (is_sequential && nr)
+		ob->cursor = seg;
+	return nr;
 }
 
 int obuf_iov(const struct obuf *ob, struct iovec *iov, int max)

@@ -9,9 +9,13 @@
  *
  * The bytes lie in a chain of segments: chunks that own copied bytes, and references to bytes
  * that live elsewhere and stay put until their release callback has been called.
+ * Packets may show bytes without a copy (obuf_pieces_get): a segment that was consumed lives on
+ * until the last of them is gone, which may happen on another thread. It comes back to its pool
+ * through the stack of the returned.
+ *
  * Invariants: base <= end; every byte of [base, end) lies in exactly one segment; consume never
  * passes the sendable border; a reference's release is called exactly once.
- * Not thread-safe: an obuf and its pool belong to one core.
+ * Not thread-safe, but for obuf_seg_put(): an obuf and its pool belong to one core.
  */
 #ifndef MILLRACE_DATAPLANE_OBUF_H
 #define MILLRACE_DATAPLANE_OBUF_H
@@ -32,6 +36,8 @@ struct obuf_seg;
 
 /* Chunks of one core: free lists by size, over malloc. Counters may be read by anyone (relaxed). */
 struct obuf_pool {
+	struct obuf_seg
+		*returned; /* shared: a stack of segments that packets have let go of last */
 	struct obuf_seg *free[OBUF_NR_CLASSES];
 	struct obuf_seg *free_ref;
 	uint64_t free_bytes;     /* cached in the lists */
@@ -40,7 +46,8 @@ struct obuf_pool {
 	uint64_t used_bytes_max; /* beyond this, appends fail with -ENOMEM */
 };
 
-/* Called once when the referenced bytes were consumed or discarded; must not touch the obuf. */
+/* Called once when the referenced bytes were consumed or discarded and no packet shows them any
+   more, by the core that owns the obuf; must not touch the obuf. */
 typedef void (*obuf_release_fn)(void *ctx);
 
 /* Inside of obuf.c, but for the two calls that are inlined below. */
@@ -51,6 +58,8 @@ struct obuf_seg {
 	uint64_t len;
 	uint64_t cap; /* of a chunk: bytes that fit; of a reference: 0 */
 	uint8_t class;
+	uint32_t refs; /* atomic: the obuf's one, and one for each holder of a piece */
+	struct obuf_pool *pool;
 	obuf_release_fn release;
 	void *ctx;
 	uint8_t room[]; /* of a chunk */
@@ -70,7 +79,8 @@ struct obuf {
    */
 void obuf_pool_init(struct obuf_pool *pool, uint64_t used_bytes_max);
 
-/* Gives the cached chunks back to malloc. Every obuf of the pool has been finished before. */
+/* Gives the cached chunks back to malloc. Every obuf of the pool has been finished before, and
+   every piece put. */
 void obuf_pool_fini(struct obuf_pool *pool);
 
 /* Initialises an empty obuf; borrows pool until obuf_fini. */
@@ -158,6 +168,35 @@ void obuf_consume(struct obuf *ob, uint64_t n);
 /* Copies len bytes from offset off (from the front; off + len <= obuf_len) into dst. Sequential
    reads cost O(1) each. */
 void obuf_copy_at(struct obuf *ob, uint64_t off, void *dst, uint32_t len);
+
+/* A run of bytes of one segment. */
+struct obuf_piece {
+	const uint8_t *bytes;
+	uint32_t len;
+	struct obuf_seg *seg;
+};
+
+/* Describes len bytes from offset off, as obuf_copy_at() reads them, in at most max pieces; returns
+   how many it filled, and in *described how many bytes these are. For each piece the caller owns
+   a reference to its segment, whose bytes stay until obuf_seg_put(), even when they are consumed.
+   Sequential calls cost O(1) each. */
+uint32_t obuf_pieces_get(struct obuf *ob, uint64_t off, uint32_t len, struct obuf_piece *pieces,
+	uint32_t max, uint32_t *described);
+
+/* One more reference for another holder, and its end. Any thread; obuf_seg_get() by who has one. */
+static inline void obuf_seg_get(struct obuf_seg *seg)
+{
+	__atomic_fetch_add(&seg->refs, 1, __ATOMIC_RELAXED);
+}
+void obuf_seg_put(struct obuf_seg *seg);
+
+/* Frees what obuf_seg_put() let go of last. The owner, once a loop. */
+void obuf_pool_reap_returned(struct obuf_pool *pool);
+static inline void obuf_pool_reap(struct obuf_pool *pool)
+{
+	if (__atomic_load_n(&pool->returned, __ATOMIC_RELAXED))
+		obuf_pool_reap_returned(pool);
+}
 
 /* Describes sendable bytes from the front in at most max vectors; returns how many it filled. */
 int obuf_iov(const struct obuf *ob, struct iovec *iov, int max);

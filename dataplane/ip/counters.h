@@ -82,6 +82,9 @@
 	X(SEGS_OUT, "tcp_segs_out", "TCP segments sent, retransmissions included")                 \
 	X(BYTES_IN, "tcp_bytes_in", "payload bytes received in order")                             \
 	X(BYTES_OUT, "tcp_bytes_out", "payload bytes sent for the first time")                     \
+	X(BYTES_REF, "tcp_bytes_by_reference", "of those sent or sent again: never copied")        \
+	X(BULK_OUT, "tcp_bulk_out", "packets built for several segments at once")                  \
+	X(BULK_SEGS, "tcp_bulk_segs", "segments that these stood for")                             \
 	X(RETRANS, "tcp_retrans", "segments retransmitted")                                        \
 	X(RETRANS_BYTES, "tcp_retrans_bytes", "bytes retransmitted")                               \
 	X(FAST_RETRANS, "tcp_fast_retrans", "times recovery was entered without a timeout")        \

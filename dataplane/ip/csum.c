@@ -52,6 +52,14 @@ uint64_t csum_add(uint64_t sum, const void *data, size_t len)
 	return sum;
 }
 
+/* From an odd place on, the bytes of each word are the other way round (RFC 1071, 2.B). */
+uint64_t csum_add_at(uint64_t sum, const void *data, size_t len, uint32_t at)
+{
+	if (at & 1)
+		return add_carry(sum, __builtin_bswap16(csum_fold(csum_add(0, data, len))));
+	return csum_add(sum, data, len);
+}
+
 uint16_t csum_fold(uint64_t sum)
 {
 	sum = (sum >> 32) + (sum & 0xffffffffu);

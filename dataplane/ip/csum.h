@@ -13,6 +13,10 @@
 /* Adds len bytes to a running sum. Only the last piece of a message may have an odd length. */
 uint64_t csum_add(uint64_t sum, const void *data, size_t len);
 
+/* Adds bytes that begin `at` bytes from the start of the message: pieces of any length, in any
+   order. */
+uint64_t csum_add_at(uint64_t sum, const void *data, size_t len, uint32_t at);
+
 /* Folds a running sum into the 16-bit one's complement sum, in the order in which it lies in
    memory. */
 uint16_t csum_fold(uint64_t sum);

@@ -172,7 +172,7 @@ void ipv4_output(struct net *net, struct pkt *p, uint32_t src_v4, uint32_t dst_v
 	struct ipv4_hdr h = {
 		.ver_ihl = 0x45,
 		.tos = p->flags & PKT_TX_ECT ? IP_ECN_ECT0 : 0,
-		.total_len = be16((uint16_t)(p->len + sizeof(h))),
+		.total_len = be16((uint16_t)(pkt_total(p) + sizeof(h))),
 		.id = be16(net->ip_id++),
 		.frag = be16(IPV4_DF),
 		.ttl = IPV4_TTL,
@@ -181,7 +181,7 @@ void ipv4_output(struct net *net, struct pkt *p, uint32_t src_v4, uint32_t dst_v
 		.dst = be32(dst_v4),
 	};
 
-	if (p->len + sizeof(h) > net->cfg.mtu) {
+	if (pkt_wire_len(p) + sizeof(h) > net->cfg.mtu) {
 		net_drop(net, p, DROP_IP_TOO_BIG);
 		return;
 	}

@@ -255,7 +255,7 @@ static void header_push(struct pkt *p, const struct ip_addr *src, const struct i
 	const uint32_t ecn = p->flags & PKT_TX_ECT ? IP_ECN_ECT0 : 0;
 	struct ipv6_hdr h = {
 		.ver_class_flow = be32(6u << 28 | ecn << 20),
-		.payload_len = be16((uint16_t)p->len),
+		.payload_len = be16((uint16_t)pkt_total(p)),
 		.next = proto,
 		.hop_limit = hop_limit,
 	};
@@ -272,7 +272,7 @@ void ipv6_output(struct net *net, struct pkt *p, const struct ip_addr *src,
 {
 	struct ip_addr next_hop;
 
-	if (p->len + sizeof(struct ipv6_hdr) > net->cfg.mtu) {
+	if (pkt_wire_len(p) + sizeof(struct ipv6_hdr) > net->cfg.mtu) {
 		net_drop(net, p, DROP_IP_TOO_BIG);
 		return;
 	}

@@ -6,6 +6,7 @@
 
 #include "dataplane/ip/arp.h"
 #include "dataplane/ip/eth.h"
+#include "dataplane/ip/gso.h"
 #include "dataplane/ip/ipv4.h"
 #include "dataplane/ip/ipv6.h"
 #include "dataplane/ip/nd.h"
@@ -22,6 +23,7 @@ void net_cfg_defaults(struct net_cfg *cfg)
 {
 	*cfg = (struct net_cfg){
 		.mtu = 1500,
+		.max_pieces = 64,
 		.arp_reach_us = 60 * SEC_US,
 		.nd_reach_us = 30 * SEC_US,
 		.max_arp = 1024,
@@ -288,6 +290,10 @@ void eth_output(struct net *net, struct pkt *p, const uint8_t dst[NET_MAC_LEN], 
 	memcpy(pkt_push(p, sizeof(h)), &h, sizeof(h));
 	p->l2_len += (uint8_t)sizeof(h);
 	p->next = NULL;
+	if (p->flags & PKT_TX_CHAIN && p->seg_len && !(net->cfg.offloads & NET_TX_TSO)) {
+		gso_output(net, p);
+		return;
+	}
 	net_count(net, NET_CTR_PKTS_OUT);
 	net->ops->tx(net->ctx, p);
 }
@@ -296,6 +302,7 @@ void net_run(struct net *net, uint64_t now_us)
 {
 	net_clock(net, now_us);
 	kept_free(net);
+	obuf_pool_reap(&net->obufs);
 	timer_wheel_run(&net->wheel, net->now_us);
 	tcp_run(net);
 }

@@ -38,6 +38,10 @@ enum net_offload {
 	NET_TX_IP_CSUM = 1u << 0,  /* the device fills in IPv4 header checksums */
 	NET_TX_TCP_CSUM = 1u << 1, /* the device fills in TCP checksums */
 	NET_TX_VLAN = 1u << 2,     /* the device inserts VLAN tags */
+	NET_TX_CHAIN = 1u << 3,    /* the device takes packets that go on in others */
+	NET_TX_REF = 1u << 4,      /* and by reference, wherever the bytes lie; with NET_TX_CHAIN */
+	NET_TX_TSO = 1u << 5,      /* the device cuts large TCP packets into segments; with both
+	                              checksums and NET_TX_CHAIN */
 };
 
 enum tcp_cc_kind {
@@ -87,9 +91,10 @@ struct net_addr {
 
 struct net_cfg {
 	uint8_t mac[NET_MAC_LEN];
-	uint16_t mtu;      /* IP packet, bytes: 576..65535, and a pool's packet must hold it */
-	uint16_t vlan;     /* 802.1Q: all our frames have this tag, 1..4094; 0: no tag */
-	uint32_t offloads; /* enum net_offload */
+	uint16_t mtu;        /* IP packet, bytes: 576..65535, and a pool's packet must hold it */
+	uint16_t vlan;       /* 802.1Q: all our frames have this tag, 1..4094; 0: no tag */
+	uint32_t offloads;   /* enum net_offload */
+	uint32_t max_pieces; /* packets that one packet to send may consist of, NET_TX_CHAIN */
 	uint32_t nr_addrs;
 	struct net_addr addrs[NET_MAX_ADDRS]; /* ours, of either family */
 	struct ip_addr gateway;               /* of IPv4; zero: none */

@@ -478,6 +478,25 @@ void tcp_emit(
 	struct tcp_stack *ts, struct pkt *p, const struct tcp_key *key, const struct tcp_out *out);
 void tcp_output(struct tcp_conn *c);
 
+/* Sends a segment of a synchronized connection: p's data at seq, with the present ACK, window,
+   timestamps and as much SACK as the segment has room for. Takes p. */
+void tcp_conn_emit(struct tcp_conn *c, struct pkt *p, uint32_t seq, uint8_t flags);
+
+/* bulk.c: large output */
+/* Puts len bytes of the output, off from snd_una, at the end of p: without a copy if they are many
+   and the device can do with that. False: no packets; p is to be freed. */
+bool tcp_data_put(struct tcp_conn *c, struct pkt *p, uint64_t off, uint32_t len);
+/* Sends as many whole segments of new data as the windows and one packet hold; unsent bytes are
+   there, wnd of them fit the peer's window. Returns the bytes, 0 if it was not possible: then the
+   segments are to be sent one by one. */
+uint32_t tcp_bulk_send(struct tcp_conn *c, uint64_t unsent, uint32_t wnd);
+
+/* Can the connection's device do with packets that stand for several segments? */
+static inline bool conn_has_bulk(const struct tcp_conn *c)
+{
+	return conn_net(c)->cfg.offloads & (NET_TX_REF | NET_TX_TSO);
+}
+
 /* template.c: the short way to the wire */
 /* The connection's template holds, or could be made: tcp_tmpl_emit() may be used now. */
 bool tcp_tmpl_ready(struct tcp_conn *c);

@@ -6,6 +6,7 @@
 #include "dataplane/tcp/conn.h"
 
 #include "dataplane/ip/csum.h"
+#include "dataplane/ip/gso.h"
 #include "dataplane/ip/wire.h"
 #include "dataplane/tcp/stack.h"
 
@@ -41,19 +42,23 @@ void tcp_emit(
 		.flags = out->flags,
 		.wnd = be16(out->wnd),
 	};
+	const bool is_cut = p->flags & PKT_TX_CHAIN && p->seg_len;
 	uint64_t sum;
 
 	if (opts_len)
 		memcpy(pkt_push(p, opts_len), opts, opts_len);
 	pkt_push(p, sizeof(h));
-	sum = csum_pseudo(&key->laddr, &key->raddr, IP_PROTO_TCP, p->len);
-	if (net->cfg.offloads & NET_TX_TCP_CSUM) {
+	sum = csum_pseudo(&key->laddr, &key->raddr, IP_PROTO_TCP, is_cut ? 0 : pkt_total(p));
+	if (is_cut)
+		p->l4_len = (uint8_t)(sizeof(h) + opts_len);
+	if (net->cfg.offloads & NET_TX_TCP_CSUM)
 		p->flags |= PKT_TX_L4_CSUM;
-		h.csum = csum_fold(sum);
+	h.csum = csum_fold(sum);
+	memcpy(p->data, &h, sizeof(h));
+	if (!is_cut && !(net->cfg.offloads & NET_TX_TCP_CSUM)) {
+		h.csum = 0;
 		memcpy(p->data, &h, sizeof(h));
-	} else {
-		memcpy(p->data, &h, sizeof(h));
-		h.csum = (uint16_t)~csum_fold(csum_add(sum, p->data, p->len));
+		h.csum = (uint16_t)~csum_fold(pkt_csum_add(sum, p));
 		memcpy(p->data, &h, sizeof(h));
 	}
 	net_count(net, NET_CTR_SEGS_OUT);
@@ -79,11 +84,9 @@ static void sacks_fill(struct tcp_conn *c, struct tcp_opts *opts, uint32_t room)
 		net_count(conn_net(c), NET_CTR_SACK_OUT);
 }
 
-/* Sends a segment of a synchronized connection: p's data at seq, with the present ACK, window,
-   timestamps and as much SACK as the segment has room for. */
-static void conn_emit(struct tcp_conn *c, struct pkt *p, uint32_t seq, uint8_t flags)
+void tcp_conn_emit(struct tcp_conn *c, struct pkt *p, uint32_t seq, uint8_t flags)
 {
-	const uint32_t room = p->len < c->mss ? c->mss - p->len : 0;
+	const uint32_t len = pkt_total(p), room = len < c->mss ? c->mss - len : 0;
 	struct tcp_out out = {
 		.seq = seq,
 		.ack = c->rcv_nxt,
@@ -100,7 +103,7 @@ static void conn_emit(struct tcp_conn *c, struct pkt *p, uint32_t seq, uint8_t f
 	c->is_ack_delayed = false;
 	c->unacked_bytes = 0;
 	c->rcv_wup = c->rcv_nxt;
-	if (p->len)
+	if (len)
 		c->last_tx_us = conn_now(c);
 	if (timer_is_armed(&c->delack_timer))
 		timer_cancel(&conn_net(c)->wheel, &c->delack_timer);
@@ -120,7 +123,7 @@ static uint8_t ecn_mark(struct tcp_conn *c, struct pkt *p)
 	return flags;
 }
 
-/* Copies [seq, seq + len) from the output buffer into a packet and sends it. False: no packet. */
+/* Sends [seq, seq + len) of the output buffer. False: no packet. */
 static bool data_send(struct tcp_conn *c, uint32_t seq, uint32_t len, bool has_fin, bool is_new)
 {
 	const uint64_t off = seq - c->snd_una;
@@ -130,7 +133,10 @@ static bool data_send(struct tcp_conn *c, uint32_t seq, uint32_t len, bool has_f
 	if (!p)
 		return false;
 	if (len) {
-		obuf_copy_at(&c->ob, off, pkt_put(p, len), len);
+		if (!tcp_data_put(c, p, off, len)) {
+			pkt_free(conn_net(c)->pool, p);
+			return false;
+		}
 		if (off + len == obuf_sendable(&c->ob))
 			flags |= TCP_PSH;
 		if (is_new && c->has_ecn)
@@ -138,7 +144,7 @@ static bool data_send(struct tcp_conn *c, uint32_t seq, uint32_t len, bool has_f
 	}
 	if (c->ca_state == TCP_CA_RECOVERY)
 		c->prr_out += len;
-	conn_emit(c, p, seq, flags);
+	tcp_conn_emit(c, p, seq, flags);
 	return true;
 }
 
@@ -266,6 +272,11 @@ static bool new_send(struct tcp_conn *c, bool *sent)
 		}
 		if (!segs_allow(c, out))
 			return true;
+		if (unsent >= 2u * c->mss && conn_has_bulk(c) &&
+			tcp_bulk_send(c, unsent, usable_window(c))) {
+			*sent = true;
+			continue;
+		}
 		if (!seg_send_new(c, n, has_fin))
 			return false;
 		c->is_override_due = false;
@@ -360,7 +371,7 @@ void tcp_send_ack(struct tcp_conn *c)
 	struct pkt *p = out_alloc(conn_net(c));
 
 	if (p)
-		conn_emit(c, p, c->snd_nxt, 0);
+		tcp_conn_emit(c, p, c->snd_nxt, 0);
 }
 
 /* A segment that is not acceptable, so that the peer must answer: zero-window probe and
@@ -370,7 +381,7 @@ void tcp_send_probe(struct tcp_conn *c)
 	struct pkt *p = out_alloc(conn_net(c));
 
 	if (p)
-		conn_emit(c, p, c->snd_una - 1, 0);
+		tcp_conn_emit(c, p, c->snd_una - 1, 0);
 }
 
 void tcp_send_challenge(struct tcp_conn *c)

@@ -10,6 +10,7 @@
 #include "dataplane/ip/arp.h"
 #include "dataplane/ip/csum.h"
 #include "dataplane/ip/eth.h"
+#include "dataplane/ip/gso.h"
 #include "dataplane/ip/ipv4.h"
 #include "dataplane/ip/wire.h"
 
@@ -51,7 +52,7 @@ bool tcp_tmpl_ready(struct tcp_conn *c)
 
 static void ip_finish(struct net *net, struct tcp_conn *c, struct pkt *p, uint8_t *ip)
 {
-	const uint16_t total = be16((uint16_t)p->len), id = be16(net->ip_id++);
+	const uint16_t total = be16((uint16_t)pkt_total(p)), id = be16(net->ip_id++);
 	const uint16_t tos = be16(p->flags & PKT_TX_ECT ? IP_ECN_ECT0 : 0);
 	uint16_t csum;
 
@@ -68,12 +69,39 @@ static void ip_finish(struct net *net, struct tcp_conn *c, struct pkt *p, uint8_
 	memcpy(ip + 10, &csum, 2);
 }
 
+/* Of a packet that goes on in others. Its length is not in the sum while it is to be cut. */
+static void tcp_finish_chain(struct net *net, struct tcp_conn *c, struct pkt *p, uint8_t *tcp)
+{
+	const uint32_t len = pkt_total(p) - (uint32_t)sizeof(struct ipv4_hdr);
+	const bool has_csum = net->cfg.offloads & NET_TX_TCP_CSUM;
+	uint64_t sum = c->tmpl.pseudo_sum;
+	uint16_t csum;
+
+	if (has_csum)
+		p->flags |= PKT_TX_L4_CSUM;
+	if (p->seg_len)
+		p->l4_len = (uint8_t)(tcp[12] >> 4) * 4;
+	else
+		sum += be16((uint16_t)len);
+	csum = csum_fold(sum);
+	if (!has_csum && !p->seg_len) {
+		pkt_pull(p, sizeof(struct ipv4_hdr));
+		csum = (uint16_t)~csum_fold(pkt_csum_add(sum, p));
+		pkt_push(p, sizeof(struct ipv4_hdr));
+	}
+	memcpy(tcp + 16, &csum, 2);
+}
+
 static void tcp_finish(struct net *net, struct tcp_conn *c, struct pkt *p, uint8_t *tcp)
 {
 	const uint32_t len = p->len - (uint32_t)sizeof(struct ipv4_hdr);
 	uint64_t sum = (uint64_t)c->tmpl.pseudo_sum + be16((uint16_t)len);
 	uint16_t csum;
 
+	if (p->flags & PKT_TX_CHAIN) {
+		tcp_finish_chain(net, c, p, tcp);
+		return;
+	}
 	if (net->cfg.offloads & NET_TX_TCP_CSUM) {
 		p->flags |= PKT_TX_L4_CSUM;
 		csum = csum_fold(sum);

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #define APP_FEED_BYTES (256u << 10) /* kept in an output buffer */
+#define FED_BETWEEN    31u          /* bytes copied between two references, as replies have them */
 
 struct frame {
 	struct frame *next;
@@ -43,17 +44,49 @@ static struct pkt *lab_alloc(struct pkt_pool *pool)
 	return p;
 }
 
-static void lab_free(struct pkt_pool *pool, struct pkt *p)
+static void one_free(struct lab_pool *lp, struct pkt *p, bool is_ref)
 {
-	struct lab_pool *lp = (struct lab_pool *)pool;
-
 	assert_true(lp->nr_out > 0);
 	lp->nr_out--;
-	free(p->buf);
+	if (is_ref)
+		obuf_seg_put(p->ref);
+	else
+		free(p->buf);
 	free(p);
 }
 
-static const struct pkt_pool_ops lab_pool_ops = {lab_alloc, lab_free};
+static void lab_free(struct pkt_pool *pool, struct pkt *p)
+{
+	struct pkt *m = p->flags & PKT_TX_CHAIN ? p->more : NULL;
+
+	while (m) {
+		struct pkt *next = m->more;
+
+		one_free((struct lab_pool *)pool, m, m->ref != NULL);
+		m = next;
+	}
+	one_free((struct lab_pool *)pool, p, false);
+}
+
+static struct pkt *lab_refer(
+	struct pkt_pool *pool, const uint8_t *bytes, uint32_t len, struct obuf_seg *seg)
+{
+	struct lab_pool *lp = (struct lab_pool *)pool;
+	struct pkt *p;
+
+	if (lp->nr_out >= lp->nr_max)
+		return NULL;
+	p = calloc(1, sizeof(*p));
+	assert_non_null(p);
+	p->data = p->buf = (uint8_t *)(uintptr_t)bytes;
+	p->len = len;
+	p->ref = seg;
+	lp->nr_out++;
+	return p;
+}
+
+static const struct pkt_pool_ops lab_pool_ops = {
+	.alloc = lab_alloc, .free = lab_free, .refer = lab_refer};
 
 uint64_t lab_random(struct lab *lab)
 {
@@ -152,12 +185,12 @@ void lab_post(struct lab *lab, struct host *to, const void *frame, uint32_t len)
 	frame_queue(lab, to, frame, len);
 }
 
-static void lab_tx(void *ctx, struct pkt *p)
+static void frame_send(void *ctx, uint8_t *bytes, uint32_t len)
 {
 	struct host *from = ctx;
 	struct lab *lab = from->lab;
 	struct host *to = from == &lab->a ? &lab->b : &lab->a;
-	struct sniff s = frame_decode(from, p->data, p->len);
+	struct sniff s = frame_decode(from, bytes, len);
 	const bool is_dropped = lab->hook && lab->hook(lab, &s, lab->hook_ctx) == LAB_DROP;
 
 	from->nr_tx++;
@@ -167,12 +200,18 @@ static void lab_tx(void *ctx, struct pkt *p)
 		if (chance(lab, lab->loss)) {
 			lab->nr_lost++;
 		} else {
-			frame_queue(lab, to, p->data, p->len);
+			frame_queue(lab, to, bytes, len);
 			if (chance(lab, lab->dup))
-				frame_queue(lab, to, p->data, p->len);
+				frame_queue(lab, to, bytes, len);
 		}
 	}
-	pkt_free(&from->pool.pool, p);
+}
+
+static void lab_tx(void *ctx, struct pkt *p)
+{
+	struct host *from = ctx;
+
+	device_send(&from->device, &from->cfg, &from->pool.pool, p, frame_send, from);
 }
 
 static const struct net_ops lab_net_ops = {.tx = lab_tx};
@@ -231,6 +270,33 @@ uint8_t app_pattern(uint64_t pos)
 	return (uint8_t)((pos * 0x9e3779b97f4a7c15ull) >> 56) ^ (uint8_t)pos;
 }
 
+struct fed_ref {
+	struct app *app;
+	uint8_t bytes[];
+};
+
+static void fed_release(void *ctx)
+{
+	struct fed_ref *ref = ctx;
+
+	ref->app->nr_refs--;
+	free(ref);
+}
+
+/* A piece of its own, of exactly that size, freed when it is released. */
+static void feed_ref(struct app *app, struct obuf *ob, uint32_t n)
+{
+	struct fed_ref *ref = malloc(sizeof(*ref) + n);
+
+	assert_non_null(ref);
+	ref->app = app;
+	for (uint32_t i = 0; i < n; i++)
+		ref->bytes[i] = app_pattern(app->tx_done + i);
+	assert_int_equal(obuf_append_ref(ob, ref->bytes, n, fed_release, ref), 0);
+	app->nr_refs++;
+	app->tx_done += n;
+}
+
 void app_feed(struct app *app)
 {
 	uint8_t chunk[4096];
@@ -241,12 +307,16 @@ void app_feed(struct app *app)
 	ob = tcp_conn_obuf(app->conn);
 	while (app->tx_done < app->tx_total && obuf_len(ob) < APP_FEED_BYTES) {
 		const uint64_t left = app->tx_total - app->tx_done;
-		const uint32_t n = left < sizeof(chunk) ? (uint32_t)left : sizeof(chunk);
+		const uint32_t most = app->ref_bytes ? FED_BETWEEN : sizeof(chunk);
+		const uint32_t n = left < most ? (uint32_t)left : most;
 
 		for (uint32_t i = 0; i < n; i++)
 			chunk[i] = app_pattern(app->tx_done + i);
 		assert_int_equal(obuf_append(ob, chunk, n), 0);
 		app->tx_done += n;
+		if (app->ref_bytes && left > n)
+			feed_ref(app, ob,
+				left - n < app->ref_bytes ? (uint32_t)(left - n) : app->ref_bytes);
 	}
 	tcp_conn_push(app->conn);
 	if (app->tx_done == app->tx_total && app->shutdown_at_end)
@@ -345,8 +415,13 @@ void lab_up(struct lab *lab, uint32_t backlog)
 
 void lab_down(struct lab *lab)
 {
+	/* As the NIC layer does: the device is gone before the stack. */
+	device_drain(&lab->a.device, &lab->a.pool.pool);
+	device_drain(&lab->b.device, &lab->b.pool.pool);
 	net_fini(&lab->a.net);
 	net_fini(&lab->b.net);
+	assert_int_equal(lab->a.app.nr_refs, 0);
+	assert_int_equal(lab->b.app.nr_refs, 0);
 	while (lab->queue) {
 		struct frame *f = lab->queue;
 

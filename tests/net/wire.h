@@ -12,6 +12,7 @@
 #include "dataplane/ip/net.h"
 #include "dataplane/ip/wire.h"
 #include "dataplane/tcp/tcp.h"
+#include "tests/net/device.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -49,6 +50,8 @@ struct app {
 	bool close_at_eof;
 	const struct tcp_ops *ops; /* instead of the usual ones */
 	bool echo;                 /* send back what comes, instead of checking it */
+	uint32_t ref_bytes;        /* not 0: sends by reference to pieces of so many bytes */
+	uint32_t nr_refs;          /* pieces that were not released yet */
 };
 
 struct host;
@@ -75,6 +78,7 @@ struct host {
 	struct net net;
 	struct net_cfg cfg;
 	struct lab_pool pool;
+	struct device device; /* of cfg.offloads */
 	struct app app;
 	struct tcp_listener *lst;
 	uint32_t nr_tx;

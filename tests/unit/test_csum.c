@@ -110,6 +110,25 @@ static void pseudo_header_of_both_families_matches(void **state)
 	}
 }
 
+static void pieces_of_any_length_sum_to_the_whole(void **state)
+{
+	uint8_t bytes[600];
+
+	srand(4);
+	for (int round = 0; round < 20000; round++) {
+		const uint32_t len = 1 + (uint32_t)rand() % sizeof(bytes);
+		uint64_t sum = 0;
+
+		for (uint32_t i = 0; i < len; i++)
+			bytes[i] = (uint8_t)rand();
+		for (uint32_t at = 0, n; at < len; at += n) {
+			n = (uint32_t)rand() % (len - at + 1);
+			sum = csum_add_at(sum, bytes + at, n, at);
+		}
+		assert_int_equal(csum_fold(sum), csum_fold(csum_add(0, bytes, len)));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +136,7 @@ int main(void)
 		cmocka_unit_test(example_of_rfc_1071),
 		cmocka_unit_test(message_with_its_checksum_sums_to_zero),
 		cmocka_unit_test(pseudo_header_matches),
+		cmocka_unit_test(pieces_of_any_length_sum_to_the_whole),
 		cmocka_unit_test(pseudo_header_of_both_families_matches),
 	};
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Output buffer: order, references, holding back, and a random run against a plain array.
+ * Output buffer: order, references, pieces, holding back, and a random run against a plain array.
  */
 #include "dataplane/obuf.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,6 +118,103 @@ static void reference_is_released_when_discarded(void **state)
 	obuf_fini(&ob);
 	assert_int_equal(released, 3);
 	obuf_init(&ob, &pool);
+}
+
+static void pieces_show_the_bytes_where_they_lie(void **state)
+{
+	static const char big[1000] = "start";
+	struct obuf_piece pieces[4];
+	uint32_t len;
+	int released = 0;
+
+	obuf_append(&ob, "<<", 2);
+	obuf_append_ref(&ob, big, sizeof(big), count_release, &released);
+	obuf_append(&ob, ">>", 2);
+	assert_int_equal(obuf_pieces_get(&ob, 1, 1003, pieces, 4, &len), 3);
+	assert_int_equal(len, 1003);
+	assert_int_equal(pieces[0].len, 1);
+	assert_ptr_equal(pieces[1].bytes, big);
+	assert_int_equal(pieces[1].len, 1000);
+	assert_memory_equal(pieces[2].bytes, ">>", 2);
+	for (int i = 0; i < 3; i++)
+		obuf_seg_put(pieces[i].seg);
+	/* No more than were asked for, and from within. */
+	assert_int_equal(obuf_pieces_get(&ob, 501, 503, pieces, 1, &len), 1);
+	assert_int_equal(len, 501);
+	assert_ptr_equal(pieces[0].bytes, big + 499);
+	obuf_seg_put(pieces[0].seg);
+	obuf_consume(&ob, 1004);
+	assert_int_equal(released, 1);
+}
+
+static void piece_outlives_what_was_consumed(void **state)
+{
+	static const char big[1000] = "start";
+	struct obuf_piece pieces[4];
+	uint32_t len;
+	int released = 0;
+
+	obuf_append(&ob, "<", 1);
+	obuf_append_ref(&ob, big, sizeof(big), count_release, &released);
+	assert_int_equal(obuf_pieces_get(&ob, 0, 1001, pieces, 4, &len), 2);
+	obuf_seg_get(pieces[1].seg);
+	obuf_consume(&ob, 1001);
+	assert_int_equal(released, 0);
+	assert_memory_equal(pieces[0].bytes, "<", 1);
+	assert_true(pool.used_bytes > 0);
+	obuf_seg_put(pieces[0].seg);
+	obuf_seg_put(pieces[1].seg);
+	obuf_pool_reap(&pool);
+	assert_int_equal(released, 0);
+	obuf_seg_put(pieces[1].seg);
+	assert_int_equal(released, 0); /* not by whoever put it: by the owner */
+	obuf_pool_reap(&pool);
+	assert_int_equal(released, 1);
+	assert_int_equal(pool.used_bytes, 0);
+}
+
+#define NR_PIECES 20000
+
+struct putter {
+	struct obuf_seg *segs[NR_PIECES];
+	atomic_uint nr;
+};
+
+static void *put_thread(void *arg)
+{
+	struct putter *p = arg;
+
+	for (unsigned i = 0; i < NR_PIECES; i++) {
+		while (atomic_load_explicit(&p->nr, memory_order_acquire) <= i)
+			sched_yield();
+		obuf_seg_put(p->segs[i]);
+	}
+	return NULL;
+}
+
+/* A driver on another core gives pieces back while the owner goes on. */
+static void pieces_come_back_from_another_thread(void **state)
+{
+	static struct putter p;
+	static const char big[100] = "x";
+	struct obuf_piece piece;
+	pthread_t thread;
+	uint32_t len;
+	int released = 0;
+
+	atomic_init(&p.nr, 0);
+	assert_int_equal(pthread_create(&thread, NULL, put_thread, &p), 0);
+	for (unsigned i = 0; i < NR_PIECES; i++) {
+		assert_int_equal(obuf_append_ref(&ob, big, 100, count_release, &released), 0);
+		assert_int_equal(obuf_pieces_get(&ob, 0, 100, &piece, 1, &len), 1);
+		p.segs[i] = piece.seg;
+		atomic_store_explicit(&p.nr, i + 1, memory_order_release);
+		obuf_consume(&ob, 100);
+		obuf_pool_reap(&pool);
+	}
+	pthread_join(thread, NULL);
+	obuf_pool_reap(&pool);
+	assert_int_equal(released, NR_PIECES);
 }
 
 static void held_bytes_are_not_sendable(void **state)
@@ -287,6 +387,12 @@ int main(void)
 			reference_is_released_when_consumed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			reference_is_released_when_discarded, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			pieces_show_the_bytes_where_they_lie, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			piece_outlives_what_was_consumed, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			pieces_come_back_from_another_thread, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(held_bytes_are_not_sendable, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(failed_append_changes_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(random_run_matches_an_array, set_up, tear_down),
