@@ -5,6 +5,7 @@
 #include "dataplane/core.h"
 #include "dataplane/ip/counters.h"
 #include "dataplane/ip/net.h"
+#include "dataplane/nic.h"
 #include "dataplane/tcp/tcp.h"
 #include "persist/log.h"
 #include "persist/pool.h"
@@ -137,6 +138,25 @@ static int tcp_stats(const char *cmd, const char *params, struct rte_tel_data *d
 	return 0;
 }
 
+static void add_pool(void *ctx, const char *name, uint32_t nr_pkts, uint32_t nr_free)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s_size", name);
+	add(ctx, text, nr_pkts);
+	snprintf(text, sizeof(text), "%s_free", name);
+	add(ctx, text, nr_free);
+}
+
+static int packet_stats(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	if (!atomic_load(&telemetry_server))
+		return -EAGAIN;
+	rte_tel_data_start_dict(d);
+	nic_pools_each(add_pool, d);
+	return 0;
+}
+
 static void add_replicas(struct server *srv, struct rte_tel_data *d, uint64_t tail)
 {
 	struct replica *rep;
@@ -230,6 +250,8 @@ void telemetry_start(struct server *srv)
 		"/millrace/core", core_stats, "Counters of a poll core. Parameter: its id");
 	rte_telemetry_register_cmd(
 		"/millrace/tcp", tcp_stats, "TCP/IP counters over all cores. No parameters");
+	rte_telemetry_register_cmd(
+		"/millrace/packets", packet_stats, "Pools of packets. No parameters");
 	rte_telemetry_register_cmd("/millrace/repl", repl_stats, "Replication. No parameters");
 	rte_telemetry_register_cmd(
 		"/millrace/log", log_telemetry, "The log and snapshots. No parameters");

@@ -42,6 +42,11 @@ int nic_thread_register(void);
 /* Free huge pages of the machine, in bytes. */
 uint64_t nic_huge_free(void);
 
+/* Tells of each pool of packets how many it has and how many of them are free, about, while cores
+ * are at work. Any thread, while no nic is opened or closed. */
+typedef void (*nic_pool_fn)(void *ctx, const char *name, uint32_t nr_pkts, uint32_t nr_free);
+void nic_pools_each(nic_pool_fn fn, void *ctx);
+
 struct nic_cfg {
 	const char *device;
 	uint16_t vlan; /* 0: none */

@@ -32,12 +32,13 @@ class Herd:
 
     def grow(self, count):
         for begin in range(0, count, BATCH):
-            batch = [self.make() for _ in range(min(BATCH, count - begin))]
+            with self.netns.inside():
+                batch = [self.make() for _ in range(min(BATCH, count - begin))]
             self.each(batch, select.EPOLLOUT, self.connected)
             self.socks += batch
 
     def make(self):
-        sock = self.netns.socket(socket.AF_INET, socket.SOCK_STREAM)
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * KB)
         sock.setblocking(False)
         sock.connect_ex(self.place)

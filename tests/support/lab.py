@@ -7,6 +7,7 @@ close() may be called at any time and more than once. It goes by those names, so
 made when a signal came in between is removed as well. When this process dies without close(), its
 children get SIGKILL; the rest is removed by remove_leftovers() of a later one.
 """
+import contextlib
 import ctypes
 import glob
 import json
@@ -159,20 +160,27 @@ class Netns:
     def run(self, *args, **more):
         return shell(*self.prefix(), *args, **more)
 
-    def socket(self, family, kind):
-        """A socket of this namespace, whichever the caller is in."""
+    @contextlib.contextmanager
+    def inside(self):
+        """The calling thread is in this namespace meanwhile: sockets made there belong to it."""
         if not self.name:
-            return socket.socket(family, kind)
+            yield
+            return
         with open("/proc/thread-self/ns/net", "rb") as home, open(
             f"/run/netns/{self.name}", "rb"
         ) as there:
             if LIBC.setns(there.fileno(), CLONE_NEWNET):
                 raise OSError(ctypes.get_errno(), "setns")
             try:
-                return socket.socket(family, kind)
+                yield
             finally:
                 if LIBC.setns(home.fileno(), CLONE_NEWNET):
                     os._exit(70)  # in the wrong namespace: nothing that follows can be trusted
+
+    def socket(self, family, kind):
+        """A socket of this namespace, whichever the caller is in."""
+        with self.inside():
+            return socket.socket(family, kind)
 
 
 class Server:
