@@ -104,7 +104,7 @@ static void execute(struct apply *a, const struct command *cmd)
 
 	command_call(c, cmd);
 	propagate_effects(c);
-	propagation_reset(c->ac->prop);
+	propagation_reset(c->ac);
 	a->nr_commands++;
 	if (c->ac->error_replies != errors)
 		server_log(c->srv, 3,

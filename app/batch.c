@@ -3,6 +3,7 @@
 
 #include "app/client_priv.h"
 #include "app/commands/command.h"
+#include "app/commands/dispatch.h"
 #include "dataplane/clock.h"
 
 #include <stdlib.h>
@@ -76,7 +77,8 @@ bool batch_add(struct client *c, const char *raw, size_t raw_len)
 	it->raw = raw;
 	it->raw_len = raw_len;
 	it->argc = c->parser.argc;
-	memcpy(it->argv, c->parser.argv, sizeof(*it->argv) * it->argc);
+	for (uint32_t i = 0; i < it->argc; i++)
+		it->argv[i] = c->parser.argv[i];
 	it->key = ks_key(c->srv->ks, it->argv[cmd->first_key].ptr, it->argv[cmd->first_key].len);
 	ks_prefetch(c->srv->ks, c->db, &it->key);
 	return true;
@@ -110,9 +112,11 @@ static void give_back(struct batch *b, unsigned i)
 void batch_run(struct app_core *ac)
 {
 	struct batch *b = &ac->batch;
+	bool calm;
 
 	if (b->nr == 0)
 		return;
+	calm = command_reads_begin(ac);
 	for (unsigned i = 0; i < b->nr; i++)
 		ks_prefetch_entry(ac->srv->ks, b->items[i].c->db, &b->items[i].key);
 	ac->call_end = clock_cycles();
@@ -125,7 +129,9 @@ void batch_run(struct app_core *ac)
 		c->argv = it->argv;
 		c->argc = it->argc;
 		ac->key_hint = it->key;
-		if (!client_run_one(c, it->cmd))
+		if (!(calm && command_is_plain_read(c, it->cmd)
+				    ? client_run_read(c, it->cmd, it->key.part)
+				    : client_run_one(c, it->cmd)))
 			give_back(b, i);
 		ac->key_hint.ptr = NULL;
 		if (c->flags & (CLIENT_CLOSE_AFTER | CLIENT_ASAP))

@@ -50,6 +50,12 @@ enum client_flags {
 	CLIENT_NETDEV = 1u << 18, /* came over a DPDK device */
 };
 
+/* Clients whose commands run under rules of their own. */
+#define CLIENT_PECULIAR                                                                            \
+	(CLIENT_MASTER | CLIENT_REPLAY | CLIENT_REPLICA | CLIENT_MONITOR | CLIENT_CLOSE_AFTER |    \
+		CLIENT_CLOSED | CLIENT_REPLY_SKIP_NEXT | CLIENT_REPLY_SKIP | CLIENT_BLOCKED |      \
+		CLIENT_RETRY | CLIENT_ASAP)
+
 enum client_block {
 	BLOCK_NONE,
 	BLOCK_WAIT,

@@ -85,19 +85,9 @@ static void protocol_error(struct client *c)
 	client_close(c);
 }
 
-bool client_run_one(struct client *c, const struct command *cmd)
+/* What follows from a command's result. False: it has to be run again, its bytes stay. */
+static bool command_ended(struct client *c, enum run_result rc)
 {
-	uint32_t skip = c->flags & CLIENT_REPLY_SKIP_NEXT;
-	enum run_result rc;
-
-	if (c->argc == 0) {
-		if (c->replica) /* a sign of life while it loads */
-			replica_ack(c->replica, 0, c->now_ms);
-		return true;
-	}
-	if (skip)
-		c->flags = (c->flags & ~CLIENT_REPLY_SKIP_NEXT) | CLIENT_REPLY_SKIP;
-	rc = command_run(c, cmd);
 	switch (rc) {
 	case RUN_RETRY:
 		c->flags |= CLIENT_RETRY;
@@ -113,9 +103,30 @@ bool client_run_one(struct client *c, const struct command *cmd)
 		client_output_check(c);
 		break;
 	}
-	if (skip && (rc == RUN_RETRY || rc == RUN_PAUSED))
-		c->flags = (c->flags & ~CLIENT_REPLY_SKIP) | CLIENT_REPLY_SKIP_NEXT;
 	return rc != RUN_RETRY && rc != RUN_PAUSED;
+}
+
+bool client_run_read(struct client *c, const struct command *cmd, uint32_t part)
+{
+	return command_ended(c, command_run_read(c, cmd, part));
+}
+
+bool client_run_one(struct client *c, const struct command *cmd)
+{
+	uint32_t skip = c->flags & CLIENT_REPLY_SKIP_NEXT;
+	bool ended;
+
+	if (c->argc == 0) {
+		if (c->replica) /* a sign of life while it loads */
+			replica_ack(c->replica, 0, c->now_ms);
+		return true;
+	}
+	if (skip)
+		c->flags = (c->flags & ~CLIENT_REPLY_SKIP_NEXT) | CLIENT_REPLY_SKIP;
+	ended = command_ended(c, command_run(c, cmd));
+	if (skip && !ended)
+		c->flags = (c->flags & ~CLIENT_REPLY_SKIP) | CLIENT_REPLY_SKIP_NEXT;
+	return ended;
 }
 
 static struct resp_limits limits_of(const struct client *c)

@@ -29,5 +29,7 @@ bool client_input_unread(struct client *c, const char *data, size_t len);
 /* Runs the command in c->argv. cmd: what it was found to be, or NULL. False: it has to be run
  * again, its bytes stay. */
 bool client_run_one(struct client *c, const struct command *cmd);
+/* The same for one that command_run_read() may take. */
+bool client_run_read(struct client *c, const struct command *cmd, uint32_t part);
 
 #endif

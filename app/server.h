@@ -53,6 +53,7 @@ struct app_core {
 	struct client_list blocked;
 	struct client_list monitors;
 	struct propagation *prop; /* effects of the command under way */
+	bool has_effects;         /* prop holds something */
 	size_t admitted;          /* bytes of log admitted for it */
 	bool local;               /* it was let in on a replica: what it writes stays here */
 	unsigned log_epoch;       /* repl->log_epoch seen last */

@@ -364,39 +364,49 @@ static enum resp_status parse_array(struct resp_parser *p, const struct resp_lim
 	return RESP_OK;
 }
 
-/* Reads "<mark><1 to 4 digits>\r?" at s, which 6 bytes follow at least. Returns what lies behind it,
- * or NULL when it is anything else. */
+/* Reads "<mark><1 to 3 digits>\r?" at s, which has 6 bytes at least. Returns what lies behind it, or
+ * NULL when it is anything else. */
 static inline const char *short_line(const char *s, char mark, uint32_t *n)
 {
 	uint32_t v = (uint8_t)s[1] - '0', d;
 
-	if (s[0] != mark || v > 9 || (v == 0 && s[2] != '\r'))
+	if (s[0] != mark || v > 9)
 		return NULL;
-	s += 2;
-	for (int i = 0; i < 3 && (d = (uint8_t)*s - '0') <= 9; i++, s++)
-		v = v * 10 + d;
 	*n = v;
-	return *s == '\r' ? s + 2 : NULL;
+	if (s[2] == '\r')
+		return s + 4;
+	d = (uint8_t)s[2] - '0';
+	if (v == 0 || d > 9)
+		return NULL;
+	*n = v = v * 10 + d;
+	if (s[3] == '\r')
+		return s + 5;
+	d = (uint8_t)s[3] - '0';
+	*n = v * 10 + d;
+	return d <= 9 && s[4] == '\r' ? s + 6 : NULL;
 }
 
-/* The usual request: an array that is there as a whole, of arguments below 10000 bytes. Returns its
+/* The usual request: an array that is there as a whole, of arguments below 1000 bytes. Returns its
  * length, or 0: parse_array() has to look at it, nothing has changed. */
 static size_t parse_short(
 	struct resp_parser *p, const struct resp_limits *limits, const char *buf, size_t len)
 {
 	const char *s = buf, *end = buf + len;
+	int64_t max = limits->max_bulk_unauth ? limits->max_bulk_unauth : limits->max_bulk_len;
+	struct slice *arg = p->argv;
 	uint32_t argc, n;
 
 	if (len < 6 || !(s = short_line(s, '*', &argc)) || argc == 0 || argc > p->argv_cap ||
 		argc > limits->max_multibulk || p->argv_cap > KEEP_ARGS ||
 		p->inline_cap > KEEP_INLINE) /* trim() has work */
 		return 0;
-	for (uint32_t i = 0; i < argc; i++) {
+	if (max > limits->max_bulk_len)
+		max = limits->max_bulk_len;
+	for (const struct slice *last = arg + argc; arg < last; arg++) {
 		if (end - s < 6 || !(s = short_line(s, '$', &n)) || end - s < (ptrdiff_t)n + 2 ||
-			n > limits->max_bulk_len ||
-			(limits->max_bulk_unauth && n > limits->max_bulk_unauth))
+			n > max)
 			return 0;
-		p->argv[i] = (struct slice){s, n};
+		*arg = (struct slice){s, n};
 		s += n + 2;
 	}
 	p->argc = argc;

@@ -290,7 +290,7 @@ static void gate_raise(struct client *c, uint64_t written)
 
 static enum run_result run_ended(struct client *c)
 {
-	propagation_reset(c->ac->prop);
+	propagation_reset(c->ac);
 	if (c->retry) {
 		c->retry = false;
 		c->ac->retries_busy++;
@@ -419,6 +419,28 @@ enum run_result command_run(struct client *c, const struct command *cmd)
 		return rc;
 	atomic_store_explicit(&c->last_cmd, cmd, memory_order_relaxed);
 	return run_locked(c, cmd);
+}
+
+bool command_reads_begin(struct app_core *ac)
+{
+	struct server *srv = ac->srv;
+	const struct config *cfg = srv->cfg;
+
+	ac->admitted = 0;
+	ac->local = flag_on(&srv->is_replica);
+	if (atomic_load_explicit(&srv->pause_until_ms, memory_order_relaxed) > ac->now_ms ||
+		atomic_load_explicit(&cfg->maxmemory, memory_order_relaxed) ||
+		atomic_load_explicit(&srv->nr_monitors, memory_order_relaxed) ||
+		flag_on(&srv->loading))
+		return false;
+	return !ac->local || flag_on(&cfg->replica_serve_stale_data) || repl_link_up(srv);
+}
+
+enum run_result command_run_read(struct client *c, const struct command *cmd, uint32_t part)
+{
+	c->ac->admitted = 0;
+	atomic_store_explicit(&c->last_cmd, cmd, memory_order_relaxed);
+	return run_one_part(c, cmd, part);
 }
 
 void cmd_retry(struct client *c)

@@ -25,6 +25,20 @@ enum run_result {
  * Core of the client. */
 enum run_result command_run(struct client *c, const struct command *cmd);
 
+/* Nothing in the node's state refuses, delays or watches a read: true until the core has looked
+ * after anything else. Also sets what holds for all reads from here on. */
+bool command_reads_begin(struct app_core *ac);
+/* May command_run_read() take it? */
+static inline bool command_is_plain_read(const struct client *c, const struct command *cmd)
+{
+	return (c->flags & (CLIENT_AUTHENTICATED | CLIENT_PECULIAR)) == CLIENT_AUTHENTICATED &&
+	       (cmd->flags & (CMD_READONLY | CMD_WRITE | CMD_MAY_REPLICATE)) == CMD_READONLY &&
+	       cmd->last_key == cmd->first_key;
+}
+/* command_run() for a read of one key, in partition part, that needs none of its checks: after
+ * command_reads_begin(). */
+enum run_result command_run_read(struct client *c, const struct command *cmd, uint32_t part);
+
 /* The parts of it, for who applies a stream in runs of several commands (MULTI..EXEC of our
  * master). */
 /* Finds the command and checks its arity only. NULL: unknown or wrong; text in err. */
@@ -39,7 +53,7 @@ uint64_t propagate_effects(struct client *c);
 int propagation_create(struct propagation **out);
 void propagation_destroy(struct propagation **p);
 /* Forgets the effects of the command under way. */
-void propagation_reset(struct propagation *p);
+void propagation_reset(struct app_core *ac);
 
 /* Logs a DEL (or UNLINK) of a key outside any command: expiry and eviction. Partition locked, room
  * admitted. */

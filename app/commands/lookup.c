@@ -11,12 +11,18 @@
 /* Bytes of a DEL in the log beyond its key: SELECTs, MULTI and EXEC included. */
 #define DEL_OVERHEAD 160
 
-struct ks_key cmd_key(struct client *c, const struct slice *key)
+/* Are these the very bytes that were hashed when the command was parsed? */
+static inline bool is_hinted(const struct client *c, const struct slice *key)
 {
 	const struct ks_key *hint = &c->ac->key_hint;
 
-	if (key->ptr == hint->ptr && key->len == hint->len)
-		return *hint; /* the very bytes that were hashed when it was parsed */
+	return key->ptr == hint->ptr && key->len == hint->len;
+}
+
+struct ks_key cmd_key(struct client *c, const struct slice *key)
+{
+	if (is_hinted(c, key))
+		return c->ac->key_hint;
 	return ks_key(c->srv->ks, key->ptr, key->len);
 }
 
@@ -50,11 +56,20 @@ static bool log_has_room(struct client *c, size_t len)
 	return true;
 }
 
+static struct entry *find(struct client *c, int db, const struct slice *key)
+{
+	struct ks_key k;
+
+	if (is_hinted(c, key))
+		return ks_find(c->srv->ks, db, &c->ac->key_hint);
+	k = ks_key(c->srv->ks, key->ptr, key->len);
+	return ks_find(c->srv->ks, db, &k);
+}
+
 struct entry *lookup_db(struct client *c, int db, const struct slice *key, bool touch)
 {
 	struct keyspace *ks = c->srv->ks;
-	struct ks_key k = cmd_key(c, key);
-	struct entry *e = ks_find(ks, db, &k);
+	struct entry *e = find(c, db, key);
 
 	if (!e)
 		return NULL;

@@ -60,8 +60,13 @@ static void effects_reset(struct effects *e)
 	e->db = 0;
 }
 
-void propagation_reset(struct propagation *p)
+void propagation_reset(struct app_core *ac)
 {
+	struct propagation *p = ac->prop;
+
+	if (!ac->has_effects)
+		return;
+	ac->has_effects = false;
 	if (p->before.nr)
 		effects_reset(&p->before);
 	if (p->after.nr)
@@ -74,14 +79,20 @@ void propagation_reset(struct propagation *p)
 	p->dirty = 0;
 }
 
+static struct propagation *effects_begin(struct client *c)
+{
+	c->ac->has_effects = true;
+	return c->ac->prop;
+}
+
 void cmd_dirty(struct client *c, uint64_t n)
 {
-	c->ac->prop->dirty += n;
+	effects_begin(c)->dirty += n;
 }
 
 void prop_replace(struct client *c, int argc, const struct slice *argv)
 {
-	struct propagation *p = c->ac->prop;
+	struct propagation *p = effects_begin(c);
 
 	effects_reset(&p->main);
 	p->replaced = true;
@@ -92,12 +103,12 @@ void prop_replace(struct client *c, int argc, const struct slice *argv)
 
 void prop_none(struct client *c)
 {
-	c->ac->prop->none = true;
+	effects_begin(c)->none = true;
 }
 
 void prop_also(struct client *c, int argc, const struct slice *argv)
 {
-	struct effects *e = &c->ac->prop->after;
+	struct effects *e = &effects_begin(c)->after;
 
 	if (e->nr == 0)
 		e->db = c->db;
@@ -107,7 +118,7 @@ void prop_also(struct client *c, int argc, const struct slice *argv)
 
 void prop_before(struct client *c, int db, int argc, const struct slice *argv)
 {
-	struct effects *e = &c->ac->prop->before;
+	struct effects *e = &effects_begin(c)->before;
 
 	if (e->nr == 0)
 		e->db = 0;
@@ -157,6 +168,8 @@ uint64_t propagate_effects(struct client *c)
 	struct propagation *p = c->ac->prop;
 	uint64_t end = 0;
 
+	if (!c->ac->has_effects)
+		return 0;
 	if (p->dirty)
 		c->ac->dirty_count += p->dirty;
 	if (c->flags & (CLIENT_MASTER | CLIENT_REPLAY))

@@ -31,19 +31,6 @@ struct entry *entry_create(const void *key, uint32_t key_len, const struct value
 	return e;
 }
 
-struct value entry_value(const struct entry *e)
-{
-	struct value v = {.type = e->type, .enc = e->enc, .emb_len = e->emb_len};
-
-	if (e->flags & ENTRY_SLOT) {
-		v.slot = true;
-		v.word = entry_slot(e);
-	} else {
-		v.emb = entry_emb_ptr(e);
-	}
-	return v;
-}
-
 void entry_free(struct entry *e)
 {
 	struct value v = entry_value(e);

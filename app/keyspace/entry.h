@@ -140,9 +140,29 @@ static inline void entry_set_expire_ms(struct entry *e, int64_t at_ms)
 	memcpy((char *)e + 16, &at_ms, sizeof(at_ms));
 }
 
+static inline bool entry_words_differ(const char *a, const char *b)
+{
+	uint64_t x, y;
+
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	return x != y;
+}
+
+/* Keys of usual length are compared by words, the last of which may overlap with the one before. */
 static inline bool entry_key_is(const struct entry *e, const void *key, uint32_t len)
 {
-	return e->key_len == len && memcmp(entry_key_ptr(e), key, len) == 0;
+	const char *a = entry_key_ptr(e), *b = key;
+
+	if (e->key_len != len)
+		return false;
+	if (len < 8 || len > 64)
+		return memcmp(a, b, len) == 0;
+	for (uint32_t i = 0; i + 8 < len; i += 8) {
+		if (entry_words_differ(a + i, b + i))
+			return false;
+	}
+	return !entry_words_differ(a + len - 8, b + len - 8);
 }
 
 /* A new entry, owned by the caller, with expiry fields (unset) if expire is asked for. Takes
@@ -152,7 +172,18 @@ struct entry *entry_create(const void *key, uint32_t key_len, const struct value
  * caller has taken care of what the old slot referred to. */
 void entry_put_value(struct entry *e, const struct value *v);
 /* The value as it stands; word and emb refer to e. */
-struct value entry_value(const struct entry *e);
+static inline struct value entry_value(const struct entry *e)
+{
+	struct value v = {.type = e->type, .enc = e->enc, .emb_len = e->emb_len};
+
+	if (e->flags & ENTRY_SLOT) {
+		v.slot = true;
+		v.word = entry_slot(e);
+	} else {
+		v.emb = entry_emb_ptr(e);
+	}
+	return v;
+}
 /* A value equal to e's that may live in another entry: shares or copies what the slot refers
  * to. false: no memory. */
 bool value_copy(const struct entry *e, struct value *out);

@@ -53,13 +53,17 @@ static inline void hash_rounds(uint64_t v[4], int n)
 	}
 }
 
-/* The bytes left over behind the last whole word, with the length on top. */
-static inline uint64_t hash_tail(const uint8_t *p, size_t len)
+/* The bytes left over behind the last whole word, which end at end, with the length on top. A word
+ * that overlaps with the one before holds them too. */
+static inline uint64_t hash_tail(const uint8_t *end, size_t len)
 {
 	uint64_t word = (uint64_t)len << 56;
+	size_t n = len & 7;
 
-	for (size_t i = 0; i < (len & 7); i++)
-		word |= (uint64_t)p[i] << (8 * i);
+	if (n && len > 8)
+		return word | hash_le64(end - 8) >> (64 - 8 * n);
+	for (size_t i = 0; i < n; i++)
+		word |= (uint64_t)end[(ptrdiff_t)i - (ptrdiff_t)n] << (8 * i);
 	return word;
 }
 
@@ -79,7 +83,7 @@ static inline __attribute__((always_inline)) uint64_t hash_siphash(
 		hash_rounds(v, c);
 		v[0] ^= word;
 	}
-	word = hash_tail(p, len);
+	word = hash_tail(p + (len & 7), len);
 	v[3] ^= word;
 	hash_rounds(v, c);
 	v[0] ^= word;

@@ -109,9 +109,9 @@ size_t entry_mem(const struct entry *e)
 
 struct blob *entry_blob(const struct entry *e)
 {
-	struct value v = entry_value(e);
-
-	return is_blob(&v) ? word_blob(v.word) : NULL;
+	if (!(e->flags & ENTRY_SLOT) || e->type != OBJ_STRING || e->enc != OBJ_ENC_RAW)
+		return NULL;
+	return word_blob(entry_slot(e));
 }
 
 bool entry_int(const struct entry *e, int64_t *value)
@@ -128,12 +128,12 @@ struct slice entry_str(const struct entry *e, char buf[KS_INT_STR_MAX])
 	int64_t num;
 
 	ASSERT(e->type == OBJ_STRING);
+	if (!(e->flags & ENTRY_SLOT))
+		return (struct slice){entry_emb_ptr(e), e->emb_len};
 	if (entry_int(e, &num))
 		return (struct slice){buf, int_to_str(num, buf)};
 	b = entry_blob(e);
-	if (b)
-		return (struct slice){b->data, b->len};
-	return (struct slice){entry_emb_ptr(e), e->emb_len};
+	return (struct slice){b->data, b->len};
 }
 
 bool int_from_str(const char *s, size_t len, int64_t *out)

@@ -188,7 +188,7 @@ static void node_run(struct node *n, struct slice *argv, uint32_t argc)
 	propagate_effects(c);
 	ks_lockset_unlock(n->srv.ks, &ls);
 	ks_lockset_fini(&ls);
-	propagation_reset(n->ac.prop);
+	propagation_reset(&n->ac);
 }
 
 /* Applies a stream of requests. */

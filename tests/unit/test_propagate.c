@@ -65,7 +65,7 @@ static uint64_t done(void)
 {
 	uint64_t end = propagate_effects(&n.c);
 
-	propagation_reset(n.ac.prop);
+	propagation_reset(&n.ac);
 	log_commit(n.ac.log);
 	return end;
 }
