@@ -131,7 +131,14 @@ class Memtier(Client):
 
 
 class RedisBenchmark(Client):
+    """It counts requests, not seconds: a short run before the first tells how many make a second."""
+
     note = "SET and GET one after the other, of which the mean is taken"
+    PROBE = 2000  # requests, for each that is under way on a connection
+
+    def __init__(self, path, cpus):
+        super().__init__(path, cpus)
+        self.rates = {}  # (server, depth) -> requests a second
 
     def common(self, target, load):
         return [
@@ -140,14 +147,22 @@ class RedisBenchmark(Client):
             *("-d", str(load.value_bytes), "-r", str(load.keys), "--csv"),
         ]
 
-    def command(self, target, load, out):
-        tests = ["set"] * bool(load.sets) + ["get"] * bool(load.gets)
-        # It counts requests, not seconds: about as many as a processor's worth of redis-server.
-        requests = 60000 * load.seconds * (6 if load.pipeline > 1 else 1) // len(tests)
+    def tests(self, load):
+        return ["set"] * bool(load.sets) + ["get"] * bool(load.gets)
+
+    def command_for(self, target, load, requests):
         return [
             *self.common(target, load),
-            *("-P", str(load.pipeline), "-n", str(requests), "-t", ",".join(tests)),
+            *("-P", str(load.pipeline), "-n", str(requests), "-t", ",".join(self.tests(load))),
         ]
+
+    def command(self, target, load, out):
+        key = (target.label, load.pipeline)
+        if key not in self.rates:
+            probe = self.command_for(target, load, self.PROBE * min(16, load.pipeline))
+            self.rates[key] = self.result(self.execute(target, probe, 30), out, load)["ops"]
+        requests = max(1000, int(self.rates[key] * load.seconds) // len(self.tests(load)))
+        return self.command_for(target, load, requests)
 
     def fill_command(self, target, load):
         return [*self.common(target, load), "-P", "64", "-n", str(4 * load.keys), "-t", "set"]
@@ -158,7 +173,7 @@ class RedisBenchmark(Client):
             text,
             re.M,
         )
-        check(len(rows) == bool(load.sets) + bool(load.gets), f"redis-benchmark: {text[-400:]}")
+        check(len(rows) == len(self.tests(load)), f"redis-benchmark: {text[-400:]}")
         return {
             "ops": len(rows) / sum(1 / float(row[0]) for row in rows),
             "p50_ms": max(float(row[1]) for row in rows),

@@ -49,8 +49,17 @@ def stat_seconds(path, with_children=False):
     return sum(int(field) for field in fields[11:last]) * TICK_S
 
 
+def machine_seconds():
+    """Processor time that the machine has spent on anything, interrupts and stolen time included."""
+    with open("/proc/stat", encoding="ascii") as lines:
+        fields = [int(field) for field in lines.readline().split()[1:9]]
+    idle = fields[3] + fields[4]
+    return (sum(fields) - idle) * TICK_S
+
+
 class Contestant:
-    """A server that runs. busy(): the processor seconds that it has used so far for work."""
+    """A server that runs. busy(): the processor seconds that it has used so far for work; used():
+    those for idle polling too."""
 
     def __init__(self, arena, entry, number):
         self.arena = arena
@@ -65,6 +74,9 @@ class Contestant:
     def connect(self, timeout=60.0):
         """As a client does it, over the wire."""
         return Resp((self.host, self.server.port), timeout, self.far.socket)
+
+    def used(self):
+        return stat_seconds(f"/proc/{self.server.pid}/stat", with_children=True)
 
     def commands(self):
         return int(self.server.info("stats")["total_commands_processed"])
@@ -125,7 +137,7 @@ class Peer(Contestant):
 
     def busy(self):
         """Children too: a fork's work counts when it has ended."""
-        return stat_seconds(f"/proc/{self.server.pid}/stat", with_children=True)
+        return self.used()
 
     def load_device(self):
         return [

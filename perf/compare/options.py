@@ -48,14 +48,16 @@ def several(kind):
     return parse
 
 
-def part(text):
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0.01 <= value <= 10:
-        raise argparse.ArgumentTypeError(f"{text!r}: a part of the highest rate, 0.01 to 10")
-    return value
+def real(low, high, what):
+    """A type of argparse: numbers of that range."""
+
+    def parse(text):
+        value = float(text) if re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text) else -1.0
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text!r}: {what}, {low:g} to {high:g}")
+        return value
+
+    return parse
 
 
 def experiment(text):
@@ -116,7 +118,8 @@ def parser_make(about):
     add("--rounds", type=number(1, 1000))
     add("--seconds", type=number(1, 3600), help="of each measurement")
     add("--pipelines", type=several(number(1, 4096)), metavar="N,...", help="depths")
-    add("--loads", type=several(part), metavar="X,...", help="parts of the highest rate")
+    add("--loads", type=several(real(0.01, 10, "a part of the highest rate")), metavar="X,...",
+        help="parts of the highest rate")
     add("--durable-pipelines", type=several(number(1, 4096)), metavar="N,...",
         help="depths for durable")
     add("--connections", type=number(1, 10000), default=50)
@@ -127,6 +130,8 @@ def parser_make(about):
         help="numbers of cores (default: powers of 2)")
     add("--server-cpus", type=cpu_list, help="processors of the servers (default: the upper half)")
     add("--client-cpus", type=cpu_list, help="of the client (default: the others)")
+    add("--noise", type=real(0, 1024, "cores"), default=1024.0, metavar="CORES",
+        help="measure again when other programs used more meanwhile\n(default: whatever they do)")
     add("--device", choices=DEVICES, default=DEVICES[0], help="millrace's (default: %(default)s)")
     add("--medium", choices=("pmem", "file"), default="pmem",
         help="what millrace takes the memory in --pool for (default: pmem)")

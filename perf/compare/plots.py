@@ -7,9 +7,15 @@ import subprocess
 
 from figures import grouped, numbers, spread
 from lab import Failed
+from report import BASELINE, OURS
 
 INSTALL = "apt-get install --no-install-recommends gnuplot-nox"
-COLOURS = ("#d62728", "#1f77b4", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b", "#17becf", "#7f7f7f")
+# Shades of a family: redis-server and its modes, millrace and its modes, everybody else.
+COLOURS = {
+    BASELINE: ("#b2182b", "#d6604d", "#f4a582", "#fddbc7"),
+    OURS: ("#08519c", "#3182bd", "#6baed6", "#9ecae1", "#54278f"),
+    "": ("#1b7837", "#e08214", "#7f7f7f", "#01665e", "#8c510a"),
+}
 HEAD = """set terminal svg size 800,{height} dynamic background rgb 'white' font 'sans,13'
 set output '{name}.svg'
 set title '{title}' noenhanced
@@ -19,6 +25,7 @@ set key outside below noenhanced
 set grid ytics lc rgb '#cccccc'
 set border 3
 set tics nomirror
+set pointintervalbox 0
 {more}
 """
 
@@ -32,6 +39,7 @@ class Plot:
     ylabel: str
     xlabel: str = ""
     more: str = ""
+    below: str = ""  # a second figure, dashed
     has_bars: bool = False  # else lines over what varies
     scale: float = 1.0
 
@@ -44,7 +52,11 @@ BY_LOAD = {
 BY_CORES = {"xlabel": "cores", "more": "set xtics 1\nset yrange [0:*]\nset xrange [0:*]"}
 RATE = {"key": "ops", "ylabel": "thousand operations a second", "scale": 1e-3}
 BUSY = {"key": "busy_us", "ylabel": "busy core time, us a command"}
-P99 = {"key": "p99_ms", "ylabel": "99th percentile, ms"}
+P99 = {
+    "key": "p99_ms",
+    "below": "p50_ms",
+    "ylabel": "99th percentile, ms (dashed: median)",
+}
 
 PLOTS = (
     Plot("pipeline", "pipeline", title="Throughput by pipeline depth", **RATE, **BY_DEPTH),
@@ -68,15 +80,24 @@ PLOTS = (
 )
 
 
-def point(records, plot):
-    found = spread(numbers(records, plot.key))
+def point(records, plot, key=None):
+    found = spread(numbers(records, key or plot.key))
     if not found:
         return None
     return tuple(plot.scale * x for x in (found.median, found.least, found.greatest))
 
 
-def names_of(found):
-    return list(dict.fromkeys(name for servers in found.values() for name in servers))
+def coloured(found):
+    """{server: its colour} in the order of measuring."""
+    used = dict.fromkeys(COLOURS, 0)
+    colours = {}
+    for name in dict.fromkeys(name for servers in found.values() for name in servers):
+        family = name.partition(",")[0]
+        family = family if family in COLOURS else ""
+        shades = COLOURS[family]
+        colours[name] = shades[used[family] % len(shades)]
+        used[family] += 1
+    return colours
 
 
 def block(number, rows):
@@ -90,38 +111,44 @@ def lines(found, plot):
         return ""
     x_scale = 1e-3 if "thousands" in plot.xlabel else 1
     text, draw = "", []
-    for number, name in enumerate(names_of(found)):
-        points = [(case * x_scale, point(found[case].get(name, []), plot)) for case in found]
+
+    def line(name, key, look):
+        nonlocal text
+        points = [(case * x_scale, point(found[case].get(name, []), plot, key)) for case in found]
         rows = [(x, *at) for x, at in points if at]
         if rows:
-            text += block(number, rows)
-            colour = COLOURS[number % len(COLOURS)]
-            look = f"lw 2 pt 7 ps 0.6 lc rgb '{colour}' title '{name}'"
-            draw.append(f"$data{number} using 1:2:3:4 with yerrorlines {look}")
+            text += block(len(draw), rows)
+            draw.append(f"$data{len(draw)} using {look}")
+
+    for name, colour in coloured(found).items():
+        look = f"lw 2 pt 7 ps 0.6 lc rgb '{colour}' title '{name}'"
+        line(name, plot.key, f"1:2:3:4 with yerrorlines {look}")
+        if plot.below:
+            line(name, plot.below, f"1:2 with lines lw 1 dt 2 lc rgb '{colour}' notitle")
     return f"{text}plot {', '.join(draw)}\n" if draw else ""
 
 
 def bars(found, plot):
     """gnuplot's commands for a bar a server, in a group for each case; "" when there is nothing."""
-    names = names_of(found)
+    colours = coloured(found)
     text, draw, ticks = "", [], []
-    width = 0.8 / max(1, len(names))
+    width = 0.8 / max(1, len(colours))
     for at, case in enumerate(found):
         label = f"pipeline {case}" if isinstance(case, int) else case
         ticks.append(f"'{label}' {at}")
-    for number, name in enumerate(names):
-        shift = (number - (len(names) - 1) / 2) * width
+    for number, (name, colour) in enumerate(colours.items()):
+        shift = (number - (len(colours) - 1) / 2) * width
         points = [point(servers.get(name, []), plot) for servers in found.values()]
         rows = [(at + shift, *y) for at, y in enumerate(points) if y]
         if rows:
             text += block(number, rows)
-            colour = COLOURS[number % len(COLOURS)]
-            draw.append(f"$data{number} using 1:2:({width}) with boxes lc rgb '{colour}' title '{name}'")
-            draw.append(f"$data{number} using 1:2:3:4 with yerrorbars lc rgb 'black' pt 0 notitle")
+            data = f"$data{number} using 1:2"
+            draw.append(f"{data}:({width}) with boxes lc rgb '{colour}' title '{name}'")
+            draw.append(f"{data}:3:4 with yerrorbars lc rgb 'black' pt -1 notitle")
     if not draw:
         return ""
-    style = f"set xtics noenhanced ({', '.join(ticks)})\nset style fill solid 0.7\nset yrange [0:*]\n"
-    style += f"set xrange [-0.6:{len(found) - 0.4}]\n"
+    style = f"set xtics noenhanced ({', '.join(ticks)})\nset style fill solid 0.8\n"
+    style += f"set yrange [0:*]\nset xrange [-0.6:{len(found) - 0.4}]\n"
     return f"{style}{text}plot {', '.join(draw)}\n"
 
 
@@ -131,7 +158,7 @@ def script(records, plot):
     body = (bars if plot.has_bars else lines)(found, plot)
     if not body:
         return ""
-    height = 480 + 20 * (len(names_of(found)) // 3)
+    height = 480 + 20 * (len(coloured(found)) // 3)
     fields = {**dataclasses.asdict(plot), "height": height}
     return HEAD.format(**fields) + body
 

@@ -190,7 +190,8 @@ def cores_text(records):
         for name in servers:
             values = ratios(servers[name], first.get(name, []), "ops")
             lines.append([str(case), name, spread_text(values, "{:.2f}")])
-    return layout("Growth by cores", [["cores", "server", "rate to the first"], *lines]) if lines else ""
+    head = ["cores", "server", "rate to the first"]
+    return layout("Growth by cores", [head, *lines]) if lines else ""
 
 
 def head_text(facts, setting, notes):

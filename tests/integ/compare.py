@@ -1,0 +1,251 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""perf/compare: its statistics and its report on figures that are known, and tiny runs to the end, to
+an error, and to Ctrl-C, which leaves nothing behind."""
+import glob
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree
+
+from lab import ROOT, Failed, check, equal, need, run_test, until
+
+COMPARE = os.path.join(ROOT, "perf", "compare")
+RUN = os.path.join(COMPARE, "run")
+sys.path.insert(0, COMPARE)
+
+import figures  # noqa: E402
+import plots  # noqa: E402
+import report  # noqa: E402
+
+TINY = ("--rounds", "1", "--seconds", "1", "--connections", "4", "--keys", "1000")
+WRONG = (
+    (["--rounds", "0"], "--rounds: '0': a whole number from 1 to 1000"),
+    (["--seconds", "x"], "--seconds: 'x': a whole number"),
+    (["--pipelines", "1,,2"], "--pipelines: '': a whole number"),
+    (["--only", "pipelines"], "'pipelines': no such experiment; there are: pipeline, load"),
+    (["--loads", "nan"], "--loads: 'nan': a part of the highest rate"),
+    (["--server-cpus", "3-1"], "--server-cpus: '3-1': processors"),
+    (["--client-cpus", "9999"], "--client-cpus: no such processor here: 9999"),
+    (["--memtier", "/nowhere/memtier"], "--memtier/--client: /nowhere/memtier: no such program"),
+    (["--memtier", "/bin/true"], "/bin/true: no client that is known here"),
+    (["--peer", "valkey"], "--peer: 'valkey': NAME=PROGRAM is wanted"),
+    (["--pool", "/nowhere"], "--pool: /nowhere: not a folder"),
+    (["--report", "/nowhere"], "/nowhere/results.json"),
+    (["--fast"], "unrecognized arguments: --fast"),
+)
+
+
+def records(experiment, case, server, key, values):
+    return [
+        figures.Record(experiment, case, server, number, {key: value})
+        for number, value in enumerate(values)
+    ]
+
+
+def test_statistics():
+    equal(figures.spread([]), None, "the spread of nothing")
+    found = figures.spread([3.0, 1.0, 10.0, 2.0])
+    equal(found, figures.Spread(2.5, 1.0, 10.0, 4), "the spread of four values")
+    ours = records("pipeline", 1, "millrace", "ops", [30.0, 10.0, 80.0, None, 7.0])
+    base = records("pipeline", 1, "redis-server", "ops", [20.0, 10.0, 20.0, 5.0, 0.0])
+    # 4th round: ours is not told; 5th: the base is 0.
+    equal(figures.ratios(ours, base, "ops"), [1.5, 1.0, 4.0], "ratios round by round")
+    equal(figures.ratios(ours[::-1], base[1:], "ops"), [4.0, 1.0], "ratios of common rounds")
+    groups = figures.grouped(base[::-1] + ours, "pipeline")
+    equal(
+        [r.round for r in groups[1]["redis-server"]], [0, 1, 2, 3, 4], "records by round"
+    )
+    equal(figures.grouped(base, "load"), {}, "records of another experiment")
+
+
+def known_records():
+    found = []
+    for server, ops, p99, busy in (
+        ("millrace", (150.0, 140.0, 400.0), (1.0, 2.0, 2.0), (3.0, 5.0, 9.0)),
+        ("redis-server", (100.0, 100.0, 200.0), (1.0, 1.0, 4.0), (10.0, 10.0, 10.0)),
+    ):
+        for number in range(3):
+            values = {"ops": ops[number], "p99_ms": p99[number], "busy_us": busy[number]}
+            for depth in (1, 4, 64):
+                found.append(figures.Record("pipeline", depth, server, number, values))
+    return found
+
+
+def lines_of(text):
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+def test_report():
+    found = lines_of(report.goals_text(known_records()))
+    for line in (
+        "1 rate 1.50 1.40 2.00 >= 1.40 met",
+        "1 p99 1.00 0.50 2.00 <= 1.00 met",
+        "1 busy/cmd 0.50 0.30 0.90 <= 0.50 met",
+        "64 rate 1.50 1.40 2.00 >= 1.10 met",
+        "64 busy/cmd 0.50 0.30 0.90 <= 0.25 missed",
+    ):
+        check(line in found, f"the goals lack {line!r}:\n" + "\n".join(found))
+    check(not any(line.startswith("4 ") for line in found), "there is no goal for depth 4")
+    found = lines_of(report.table_text(known_records(), report.TABLES[0]))
+    equal(found[2], "1 redis-server 1 1 1", "the baseline stands first")
+    equal(
+        found[3],
+        "1 millrace 1.50 (1.40..2.00) 1.00 (0.50..2.00) 0.50 (0.30..0.90)",
+        "ratios in the table",
+    )
+    equal(report.goals_text([]), "", "goals of nothing")
+    equal([report.table_text([], table) for table in report.TABLES], [""] * len(report.TABLES), "")
+
+
+def test_growth_is_to_the_first():
+    found = records("cores", 1, "GET", "ops", [10.0, 20.0])
+    found += records("cores", 2, "GET", "ops", [15.0, 40.0])
+    text = lines_of(report.cores_text(found))
+    check("2 GET 1.75 (1.50..2.00)" in text, "\n".join(text))
+
+
+def test_scripts():
+    by_name = {plot.name: plot for plot in plots.PLOTS}
+    text = plots.script(known_records(), by_name["busy"])
+    check("1 5.0 3.0 9.0\n" in text, f"median, least and greatest are not drawn:\n{text}")
+    equal(plots.script(known_records(), by_name["load"]), "", "a plot of nothing")
+
+
+def compare(*args, **more):
+    env = {name: value for name, value in os.environ.items() if name != "MEMTIER"}
+    return subprocess.Popen(
+        [RUN, *args],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=env,
+        start_new_session=True,
+        **more,
+    )
+
+
+def finish(process, seconds=60):
+    """What it wrote, when it has ended; a run that takes too long cleans up before that is told."""
+    try:
+        return process.communicate(timeout=seconds)[0]
+    except subprocess.TimeoutExpired:
+        process.terminate()
+        text = process.communicate(timeout=30)[0]
+        raise Failed(f"{process.args}: not done after {seconds} s:\n{text}") from None
+
+
+def leftovers(pid, folder):
+    """What a run has left that was started, and has its pools, in that folder: namespaces, folders
+    and processes."""
+    found = glob.glob(f"/run/netns/mr-{pid}*") + glob.glob(f"/var/run/dpdk/mr{pid}-*")
+    found += glob.glob(os.path.join(folder, "millrace-compare-*"))
+    for path in glob.glob("/proc/[0-9]*"):
+        try:
+            is_theirs = os.readlink(f"{path}/cwd").startswith(folder)
+            with open(f"{path}/comm", encoding="utf-8") as name:
+                found += [name.read().strip()] * is_theirs
+        except OSError:
+            continue  # it has ended, or has no folder
+    return found
+
+
+def test_wrong_arguments():
+    started = [(args, message, compare(*args)) for args, message in WRONG]
+    for args, message, process in started:
+        text = finish(process)
+        check(process.returncode in (1, 2), f"{args}: exit status {process.returncode}")
+        check(message in text, f"{args}: {message!r} is not in:\n{text}")
+        check("Traceback" not in text, f"{args}:\n{text}")
+
+
+def folder_make(lab, name):
+    path = os.path.join(os.path.realpath(lab.dir), name)
+    os.mkdir(path)
+    return path
+
+
+def test_tiny_run(lab):
+    folder = folder_make(lab, "tiny")
+    out = os.path.join(lab.dir, "results")
+    args = ("--only", "pipeline,fullsync", "--pipelines", "1,16", "--sync-mb", "4")
+    process = compare(*TINY, *args, "--pool", folder, "--results", out, cwd=folder)
+    text = finish(process)
+    equal(process.returncode, 0, f"exit status with\n{text}\n")
+    equal(leftovers(process.pid, folder), [], "left behind")
+    with open(os.path.join(out, "table.txt"), encoding="utf-8") as table:
+        table = table.read()
+    check(table in text, "the table that was printed is not the one that was written")
+    check(re.search(r"^ +16 +rate +\d+\.\d\d .* >= 1\.20 +(met|missed)$", table, re.M), table)
+    check(re.search(r"^ +sink +millrace +\d", table, re.M), table)
+    check_figures(out)
+    for name in ("pipeline", "busy", "fullsync"):
+        drawn = xml.etree.ElementTree.parse(os.path.join(out, f"{name}.svg")).getroot()
+        check(drawn.tag.endswith("svg"), f"{name}.svg is a {drawn.tag}")
+        words = " ".join(drawn.itertext())
+        check("millrace" in words and "redis-server" in words, f"{name}.svg says {words!r}")
+    again = compare("--report", out)
+    check(table in finish(again), "--report makes another table")
+
+
+def check_figures(out):
+    with open(os.path.join(out, "results.json"), encoding="utf-8") as data:
+        found = json.load(data)
+    depths = [r for r in found["records"] if r["experiment"] == "pipeline"]
+    equal(
+        sorted((r["case"], r["server"]) for r in depths),
+        [(1, "millrace"), (1, "redis-server"), (16, "millrace"), (16, "redis-server")],
+        "what was measured by depth",
+    )
+    for record in depths:
+        values = record["values"]
+        check(values["ops"] > 100 and values["p99_ms"] > 0, f"{record}")
+        # The processor that a server has cannot be busy for longer than time passes.
+        check(0 < values["busy_us"] and 0 < values["busy_cores"] < 1.5, f"{record}")
+
+
+def test_interrupt(lab, number, status):
+    """In the middle of a measurement."""
+    folder = folder_make(lab, f"interrupted-{status}")
+    args = ("--only", "pipeline", "--seconds", "300", "--keys", "1000", "--pool", folder)
+    process = compare(*args, cwd=folder)
+
+    def at_work():
+        there = leftovers(process.pid, folder)
+        wanted = ("redis-benchmark", "redis-server", "millrace", f"/run/netns/mr-{process.pid}c")
+        return all(name in there for name in wanted)
+
+    try:
+        until("two servers and a client at work", at_work, 30)
+        start = time.monotonic()
+        os.killpg(process.pid, number)
+        text = process.communicate(timeout=30)[0]
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(30)
+    check(time.monotonic() - start < 10, "it took 10 s to end")
+    equal(process.returncode, status, f"exit status with\n{text}\n")
+    check("Traceback" not in text, text)
+    equal(leftovers(process.pid, folder), [], "left behind")
+
+
+def test(lab):
+    need("redis-server", "redis-benchmark", "gnuplot", "ip", "ethtool")
+    test_statistics()
+    test_report()
+    test_growth_is_to_the_first()
+    test_scripts()
+    test_wrong_arguments()
+    test_tiny_run(lab)
+    test_interrupt(lab, signal.SIGINT, 130)
+    test_interrupt(lab, signal.SIGTERM, 143)
+
+
+if __name__ == "__main__":
+    sys.exit(run_test(test))
