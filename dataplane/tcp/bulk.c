@@ -15,9 +15,6 @@
 #define BULK_MAX (65535u - 20 - 40 - TCP_OPTIONS_MAX)
 #define PIECES   16u
 
-/* Shorter segments are copied: that costs less than a packet more. */
-#define REF_MIN 1024u
-
 /* Copies into as many packets as it takes. */
 static bool put_copies(struct tcp_conn *c, struct pkt *p, uint64_t off, uint32_t len)
 {
@@ -73,7 +70,7 @@ static bool put_refs(struct tcp_conn *c, struct pkt *p, uint64_t off, uint32_t l
 
 bool tcp_data_put(struct tcp_conn *c, struct pkt *p, uint64_t off, uint32_t len)
 {
-	if (len >= REF_MIN && (conn_net(c)->cfg.offloads & NET_TX_REF))
+	if (len >= TCP_REF_MIN && (conn_net(c)->cfg.offloads & NET_TX_REF))
 		return put_refs(c, p, off, len);
 	return put_copies(c, p, off, len);
 }

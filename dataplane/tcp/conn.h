@@ -483,6 +483,8 @@ void tcp_output(struct tcp_conn *c);
 void tcp_conn_emit(struct tcp_conn *c, struct pkt *p, uint32_t seq, uint8_t flags);
 
 /* bulk.c: large output */
+/* Shorter segments are copied: that costs less than a packet more. */
+#define TCP_REF_MIN 1024u
 /* Puts len bytes of the output, off from snd_una, at the end of p: without a copy if they are many
    and the device can do with that. False: no packets; p is to be freed. */
 bool tcp_data_put(struct tcp_conn *c, struct pkt *p, uint64_t off, uint32_t len);

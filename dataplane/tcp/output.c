@@ -133,7 +133,9 @@ static bool data_send(struct tcp_conn *c, uint32_t seq, uint32_t len, bool has_f
 	if (!p)
 		return false;
 	if (len) {
-		if (!tcp_data_put(c, p, off, len)) {
+		if (len < TCP_REF_MIN) {
+			obuf_copy_at(&c->ob, off, pkt_put(p, len), len);
+		} else if (!tcp_data_put(c, p, off, len)) {
 			pkt_free(conn_net(c)->pool, p);
 			return false;
 		}

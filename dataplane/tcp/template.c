@@ -50,9 +50,9 @@ bool tcp_tmpl_ready(struct tcp_conn *c)
 	return tmpl_make(c);
 }
 
-static void ip_finish(struct net *net, struct tcp_conn *c, struct pkt *p, uint8_t *ip)
+static void ip_finish(struct net *net, struct tcp_conn *c, struct pkt *p, uint8_t *ip, uint32_t len)
 {
-	const uint16_t total = be16((uint16_t)pkt_total(p)), id = be16(net->ip_id++);
+	const uint16_t total = be16((uint16_t)len), id = be16(net->ip_id++);
 	const uint16_t tos = be16(p->flags & PKT_TX_ECT ? IP_ECN_ECT0 : 0);
 	uint16_t csum;
 
@@ -70,9 +70,9 @@ static void ip_finish(struct net *net, struct tcp_conn *c, struct pkt *p, uint8_
 }
 
 /* Of a packet that goes on in others. Its length is not in the sum while it is to be cut. */
-static void tcp_finish_chain(struct net *net, struct tcp_conn *c, struct pkt *p, uint8_t *tcp)
+static __attribute__((noinline, cold)) void tcp_finish_chain(
+	struct net *net, struct tcp_conn *c, struct pkt *p, uint8_t *tcp, uint32_t len)
 {
-	const uint32_t len = pkt_total(p) - (uint32_t)sizeof(struct ipv4_hdr);
 	const bool has_csum = net->cfg.offloads & NET_TX_TCP_CSUM;
 	uint64_t sum = c->tmpl.pseudo_sum;
 	uint16_t csum;
@@ -92,16 +92,13 @@ static void tcp_finish_chain(struct net *net, struct tcp_conn *c, struct pkt *p,
 	memcpy(tcp + 16, &csum, 2);
 }
 
-static void tcp_finish(struct net *net, struct tcp_conn *c, struct pkt *p, uint8_t *tcp)
+/* len: of the segment with its header. */
+static void tcp_finish(
+	struct net *net, struct tcp_conn *c, struct pkt *p, uint8_t *tcp, uint32_t len)
 {
-	const uint32_t len = p->len - (uint32_t)sizeof(struct ipv4_hdr);
 	uint64_t sum = (uint64_t)c->tmpl.pseudo_sum + be16((uint16_t)len);
 	uint16_t csum;
 
-	if (p->flags & PKT_TX_CHAIN) {
-		tcp_finish_chain(net, c, p, tcp);
-		return;
-	}
 	if (net->cfg.offloads & NET_TX_TCP_CSUM) {
 		p->flags |= PKT_TX_L4_CSUM;
 		csum = csum_fold(sum);
@@ -126,6 +123,7 @@ void tcp_tmpl_emit(struct tcp_conn *c, struct pkt *p, const struct tcp_out *out)
 		.flags = out->flags,
 		.wnd = be16(out->wnd),
 	};
+	uint32_t total;
 
 	memcpy(tcp, &h, sizeof(h));
 	if (opts) {
@@ -133,8 +131,12 @@ void tcp_tmpl_emit(struct tcp_conn *c, struct pkt *p, const struct tcp_out *out)
 		put_be32(tcp + 24, out->opts.tsval);
 		put_be32(tcp + 28, out->opts.tsecr);
 	}
-	ip_finish(net, c, p, ip);
-	tcp_finish(net, c, p, tcp);
+	total = pkt_total(p);
+	ip_finish(net, c, p, ip, total);
+	if (p->flags & PKT_TX_CHAIN)
+		tcp_finish_chain(net, c, p, tcp, total - (uint32_t)sizeof(struct ipv4_hdr));
+	else
+		tcp_finish(net, c, p, tcp, total - (uint32_t)sizeof(struct ipv4_hdr));
 	net_count(net, NET_CTR_SEGS_OUT);
 	eth_output(net, p, c->tmpl.mac, ETH_TYPE_IPV4);
 }
