@@ -147,6 +147,11 @@ void network_tick(struct server *srv, int64_t now_ms)
 		nic_link_poll(net->nics[i]);
 }
 
+const struct nic *network_nic(const struct server *srv, unsigned i)
+{
+	return srv->net && i < srv->net->nr ? srv->net->nics[i] : NULL;
+}
+
 void network_stop(struct server *srv)
 {
 	for (unsigned i = 0; srv->net && i < srv->net->nr; i++)

@@ -6,6 +6,7 @@
 #define MILLRACE_APP_NETWORK_H
 
 #include "app/server.h"
+#include "dataplane/nic.h"
 
 #include <stddef.h>
 
@@ -17,6 +18,8 @@ void network_eal_stop(struct server *srv);
 int network_start(struct server *srv, char *err, size_t err_len);
 /* Looks after the links; control thread, each tick of its loop. */
 void network_tick(struct server *srv, int64_t now_ms);
+/* The nic of that number, NULL: there is none. Any thread, while the node serves. */
+const struct nic *network_nic(const struct server *srv, unsigned i);
 void network_stop(struct server *srv); /* the cores have stopped */
 
 #endif

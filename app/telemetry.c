@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "app/telemetry.h"
 
+#include "app/network.h"
 #include "app/replication.h"
 #include "dataplane/core.h"
 #include "dataplane/ip/counters.h"
@@ -38,21 +39,51 @@ static int cores_list(const char *cmd, const char *params, struct rte_tel_data *
 	return 0;
 }
 
+/* The number that the parameter is, 0 without one. False: it is something else. */
+static bool number_of(const char *params, unsigned long *nr)
+{
+	char *end;
+
+	*nr = 0;
+	if (!params || !*params)
+		return true;
+	if (!isdigit((unsigned char)*params))
+		return false;
+	*nr = strtoul(params, &end, 10);
+	return *end == 0;
+}
+
 /* The core that the parameter names; a single core needs no parameter. */
 static struct app_core *core_of(struct server *srv, const char *params)
 {
-	unsigned long id = 0;
+	unsigned long id;
 
-	if (params && *params) {
-		char *end;
+	return number_of(params, &id) && id < srv->nr_cores ? srv->cores[id] : NULL;
+}
 
-		if (!isdigit((unsigned char)*params))
-			return NULL;
-		id = strtoul(params, &end, 10);
-		if (*end)
-			return NULL;
-	}
-	return id < srv->nr_cores ? srv->cores[id] : NULL;
+static int nic_stats(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	struct server *srv = atomic_load(&telemetry_server);
+	const struct nic *nic = NULL;
+	struct nic_facts f;
+	unsigned long i;
+
+	if (srv && number_of(params, &i) && i < CONFIG_MAX_NICS)
+		nic = network_nic(srv, (unsigned)i);
+	if (!nic)
+		return -EINVAL;
+	nic_facts_get(nic, &f);
+	rte_tel_data_start_dict(d);
+	add(d, "port", f.port);
+	add(d, "queues", f.queues);
+	add(d, "mtu", f.mtu);
+	add(d, "link_up", f.is_link_up);
+	add(d, "tx_checksums", f.tx_checksums);
+	add(d, "rx_checksums", f.rx_checksums);
+	add(d, "tx_segmentation", f.tx_segmentation);
+	add(d, "rx_coalescing", f.rx_coalescing);
+	add(d, "by_reference", f.by_reference);
+	return 0;
 }
 
 static int core_stats(const char *cmd, const char *params, struct rte_tel_data *d)
@@ -80,6 +111,7 @@ static int core_stats(const char *cmd, const char *params, struct rte_tel_data *
 	add(d, "rx_drops", ctr->rx_drops);
 	add(d, "tx_drops", ctr->tx_drops);
 	add(d, "rx_handed_over", ctr->rx_spread);
+	add(d, "rx_large", ctr->rx_large);
 	add(d, "socket_reads", ctr->sock_reads);
 	add(d, "socket_writes", ctr->sock_writes);
 	add(d, "messages", ctr->msgs);
@@ -248,6 +280,8 @@ void telemetry_start(struct server *srv)
 		"/millrace/cores", cores_list, "Ids of the poll cores. No parameters");
 	rte_telemetry_register_cmd(
 		"/millrace/core", core_stats, "Counters of a poll core. Parameter: its id");
+	rte_telemetry_register_cmd("/millrace/nic", nic_stats,
+		"What a nic does itself, 1, or software does, 0. Parameter: its number");
 	rte_telemetry_register_cmd(
 		"/millrace/tcp", tcp_stats, "TCP/IP counters over all cores. No parameters");
 	rte_telemetry_register_cmd(

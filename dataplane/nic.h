@@ -81,6 +81,18 @@ void nic_close(struct nic **nic);
 /* "net_af_xdp0,iface=veth0 queues=1 mac=.. address=10.0.0.2/24,2001:db8::2/64 mtu=1500" */
 void nic_describe(const struct nic *nic, char *buf, size_t size);
 
+/* What the device does itself, and what it is like. */
+struct nic_facts {
+	unsigned port, queues, mtu;
+	bool is_link_up;
+	bool tx_checksums, rx_checksums; /* of TCP */
+	bool tx_segmentation;            /* large packets are cut by the device (TSO) */
+	bool rx_coalescing;              /* several segments come as one (LRO) */
+	bool by_reference;               /* large values are sent from where they lie */
+};
+/* Any thread. */
+void nic_facts_get(const struct nic *nic, struct nic_facts *facts);
+
 /* The loop's three calls; each returns how many packets it moved. */
 unsigned nic_rx(struct core *core);
 void nic_run(struct core *core);

@@ -140,25 +140,41 @@ static bool rx_spread(struct nic_queue *q, struct rte_mbuf *m, struct pkt *p)
 	return true;
 }
 
+static inline void rx_frame(struct nic_queue *q, struct rte_mbuf *m, bool spread)
+{
+	struct pkt *p = rx_pkt(m);
+
+	q->core->ctr.rx_bytes += m->data_len;
+	if (!spread || !rx_spread(q, m, p))
+		net_input(&q->net, p);
+}
+
+/* A frame of several buffers. A device that knows few sizes of buffers fills no more of one than
+   the next smaller size: the rest of a large frame fits behind. Others stand for many segments. */
+static void rx_chain(struct nic_queue *q, struct rte_mbuf *m, bool spread)
+{
+	struct rte_mbuf *ms[NIC_BURST];
+	unsigned n = 1;
+
+	ms[0] = m;
+	if (rte_pktmbuf_tailroom(m) < m->pkt_len - m->data_len || rte_pktmbuf_linearize(m)) {
+		n = nic_lro_split(m, ms, NIC_BURST);
+		q->core->ctr.rx_large += n > 0;
+		q->core->ctr.rx_drops += n == 0;
+	}
+	for (unsigned i = 0; i < n; i++)
+		rx_frame(q, ms[i], spread);
+}
+
 static void rx_frames(struct nic_queue *q, struct rte_mbuf **ms, unsigned n, bool spread)
 {
 	for (unsigned i = 0; i < n; i++) {
-		struct pkt *p;
-
 		if (i + 1 < n)
 			rte_prefetch0(rte_pktmbuf_mtod(ms[i + 1], void *));
-		/* A device that knows few sizes of buffers fills no more of one than the next
-		   smaller size: the rest of a large frame fits behind. */
-		if (unlikely(ms[i]->nb_segs != 1) && rte_pktmbuf_linearize(ms[i])) {
-			rte_pktmbuf_free(ms[i]);
-			q->core->ctr.rx_drops++;
-			continue;
-		}
-		q->core->ctr.rx_bytes += ms[i]->data_len;
-		p = rx_pkt(ms[i]);
-		if (spread && rx_spread(q, ms[i], p))
-			continue;
-		net_input(&q->net, p);
+		if (unlikely(ms[i]->nb_segs != 1))
+			rx_chain(q, ms[i], spread);
+		else
+			rx_frame(q, ms[i], spread);
 	}
 	q->core->ctr.rx_pkts += n;
 }

@@ -94,6 +94,10 @@ void nic_offload_tell(const struct nic *nic, struct net_cfg *cfg);
 /* "checksums=device/software ..." */
 void nic_offload_describe(const struct nic *nic, char *buf, size_t size);
 
+/* nic_lro.c: makes a segment of each buffer of a packet of several. Takes m; returns how many there
+   are in `to`, owned, each a whole frame: at most max. 0: it was not good. */
+unsigned nic_lro_split(struct rte_mbuf *m, struct rte_mbuf **to, unsigned max);
+
 /* nic_mtu.c */
 /* Sets nic->mtu and frame_room from configuration and device. 0 or -EINVAL with a message. */
 int nic_mtu_choose(struct nic *nic, const struct rte_eth_dev_info *info, char *err, size_t err_len);

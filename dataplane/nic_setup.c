@@ -100,6 +100,8 @@ static int port_configure(struct nic *nic, char *err, size_t err_len)
 	/* Other devices are told elsewhere, or need no telling. */
 	if (nic->mtu + RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN <= (int)info.max_rx_pktlen)
 		conf.rxmode.mtu = nic->mtu;
+	if (nic->rx_offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO)
+		conf.rxmode.max_lro_pkt_size = info.max_lro_pkt_size;
 	conf.rxmode.offloads = nic->rx_offloads;
 	conf.txmode.offloads = nic->tx_offloads;
 	/* Some devices take powers of two only. */
@@ -263,6 +265,14 @@ static void multicast_let_in(struct nic *nic)
 		nic_log(nic, 3, "the device cannot be told to let multicast in, which IPv6 needs");
 }
 
+/* A device that filters lets nothing with a tag in before it is told (net_virtio). */
+static void vlan_let_in(struct nic *nic)
+{
+	if (nic->rx_offloads & RTE_ETH_RX_OFFLOAD_VLAN_FILTER &&
+		rte_eth_dev_vlan_filter(nic->port, nic->cfg.vlan, 1))
+		nic_log(nic, 3, "the device cannot be told to let VLAN %u in", nic->cfg.vlan);
+}
+
 int nic_start(struct nic *nic, char *err, size_t err_len)
 {
 	int rc = rte_eth_dev_start(nic->port);
@@ -277,6 +287,7 @@ int nic_start(struct nic *nic, char *err, size_t err_len)
 		return rc;
 	}
 	multicast_let_in(nic);
+	vlan_let_in(nic);
 	if (!nic_rss_setup(&nic->rss, nic->port, nic->nr_queues, nic->nr_cores))
 		nic_log(nic, 2, "the device spreads frames in its own way: cores hand them over");
 	for (unsigned i = 0; i < nic->nr_cores; i++) {

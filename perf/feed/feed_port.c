@@ -44,6 +44,7 @@ struct lane {
 	uint64_t from_cycles, from_us, from_cpu_us, from_replies, from_feed, from_frames;
 	uint64_t cycles, us, cpu_us, replies;
 	atomic_bool is_connected, is_loaded, is_done;
+	uint8_t flat[FEED_FRAME_MAX];
 } __attribute__((aligned(64)));
 
 struct feed_run {
@@ -182,13 +183,19 @@ static uint16_t on_rx(
 	return made;
 }
 
+/* The bytes of a frame, in one piece. */
+static const uint8_t *frame_bytes(struct lane *l, const struct rte_mbuf *m)
+{
+	return rte_pktmbuf_read(m, 0, m->pkt_len, l->flat);
+}
+
 static uint16_t on_tx(uint16_t port, uint16_t queue, struct rte_mbuf **ms, uint16_t n, void *ctx)
 {
 	struct lane *l = ctx;
 	uint64_t start = clock_cycles();
 
 	for (uint16_t i = 0; i < n && l->seen != PHASE_DONE; i++) {
-		if (feed_take(l->feed, rte_pktmbuf_mtod(ms[i], const uint8_t *), ms[i]->data_len))
+		if (feed_take(l->feed, frame_bytes(l, ms[i]), ms[i]->pkt_len))
 			continue;
 		fprintf(stderr, "feed: core %u: %s\n", l->id, feed_error(l->feed));
 		_exit(EXIT_FAILURE);

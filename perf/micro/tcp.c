@@ -30,7 +30,7 @@
 #define STEP_US       50u
 #define DELACK_US     50000u /* behind it every delayed acknowledgement is out */
 
-enum csum { CSUM_SOFT, CSUM_OFFLOAD };
+enum csum { CSUM_SOFT, CSUM_OFFLOAD, CSUM_SOFT_REFS, CSUM_OFFLOAD_REFS };
 
 /* Packets of both stacks: a free list, as a NIC's pool is one. */
 struct frame_pool {
@@ -75,15 +75,58 @@ static struct pkt *frame_alloc(struct pkt_pool *pool)
 	return p;
 }
 
-static void frame_free(struct pkt_pool *pool, struct pkt *p)
+static void one_free(struct frame_pool *fp, struct pkt *p)
 {
-	struct frame_pool *fp = (struct frame_pool *)pool;
-
 	p->next = fp->free;
 	fp->free = p;
 }
 
-static const struct pkt_pool_ops frame_ops = {frame_alloc, frame_free};
+static void frame_free(struct pkt_pool *pool, struct pkt *p)
+{
+	struct frame_pool *fp = (struct frame_pool *)pool;
+
+	if (p->flags & PKT_TX_CHAIN) {
+		for (struct pkt *m = p->more, *next; m; m = next) {
+			next = m->more;
+			obuf_seg_put(m->ref);
+			m->buf = fp->bufs + (size_t)(m - fp->pkts) * BUF_BYTES;
+			one_free(fp, m);
+		}
+	}
+	one_free(fp, p);
+}
+
+static struct pkt *frame_refer(
+	struct pkt_pool *pool, const uint8_t *bytes, uint32_t len, struct obuf_seg *seg)
+{
+	struct pkt *p = frame_alloc(pool);
+
+	if (!p)
+		return NULL;
+	p->data = p->buf = (uint8_t *)(uintptr_t)bytes;
+	p->len = len;
+	p->ref = seg;
+	return p;
+}
+
+static const struct pkt_pool_ops frame_ops = {
+	.alloc = frame_alloc, .free = frame_free, .refer = frame_refer};
+
+/* One buffer of what was sent in several, as a device puts it on the wire. */
+static struct pkt *flatten(struct frame_pool *fp, struct pkt *p)
+{
+	struct pkt *flat;
+
+	if (!(p->flags & PKT_TX_CHAIN))
+		return p;
+	flat = frame_alloc(&fp->pool);
+	BUG_ON(!flat);
+	memcpy(pkt_put(flat, p->len), p->data, p->len);
+	for (const struct pkt *m = p->more; m; m = m->more)
+		memcpy(pkt_put(flat, m->len), m->data, m->len);
+	frame_free(&fp->pool, p);
+	return flat;
+}
 
 static bool frames_init(struct frame_pool *fp)
 {
@@ -118,7 +161,7 @@ static uint32_t deliver(struct fixture *f, struct host *from, struct host *to)
 	net_clock(&to->net, f->now_us);
 	from->nr_out = 0;
 	for (uint32_t i = 0; i < nr; i++) {
-		struct pkt *p = from->out[i];
+		struct pkt *p = flatten(&f->frames, from->out[i]);
 
 		p->flags = f->rx_flags;
 		net_input(&to->net, p);
@@ -208,7 +251,7 @@ static const struct tcp_ops client_ops = {
 	.closed = on_closed,
 };
 
-static bool host_init(struct fixture *f, struct host *h, uint32_t v4, bool offload)
+static bool host_init(struct fixture *f, struct host *h, uint32_t v4, enum csum kind)
 {
 	struct ip_addr ip = ip_addr_from_v4(v4);
 	struct net_cfg cfg;
@@ -219,8 +262,10 @@ static bool host_init(struct fixture *f, struct host *h, uint32_t v4, bool offlo
 	net_cfg_add(&cfg, &ip, 24);
 	cfg.tcp.rcv_buf = 4u << 20;
 	cfg.arp_reach_us = UINT64_MAX / 4; /* no frame but those that are counted */
-	if (offload)
+	if (kind == CSUM_OFFLOAD || kind == CSUM_OFFLOAD_REFS)
 		cfg.offloads = NET_TX_IP_CSUM | NET_TX_TCP_CSUM;
+	if (kind >= CSUM_SOFT_REFS)
+		cfg.offloads |= NET_TX_CHAIN | NET_TX_REF;
 	h->f = f;
 	return net_init(&h->net, &cfg, &f->frames.pool, &host_ops, h, f->now_us) == 0;
 }
@@ -250,14 +295,13 @@ static void *tcp_setup(int64_t csum, const char **why)
 	if (!f)
 		return NULL;
 	f->now_us = 1000000000;
-	if (csum == CSUM_OFFLOAD)
+	if (csum == CSUM_OFFLOAD || csum == CSUM_OFFLOAD_REFS)
 		f->rx_flags = PKT_RX_IP_CSUM_GOOD | PKT_RX_L4_CSUM_GOOD;
-	if (!frames_init(&f->frames) ||
-		!host_init(f, &f->client, 0x0a000001, csum == CSUM_OFFLOAD)) {
+	if (!frames_init(&f->frames) || !host_init(f, &f->client, 0x0a000001, (enum csum)csum)) {
 		fixture_free(f);
 		return NULL;
 	}
-	if (!host_init(f, &f->server, 0x0a000002, csum == CSUM_OFFLOAD)) {
+	if (!host_init(f, &f->server, 0x0a000002, (enum csum)csum)) {
 		net_fini(&f->client.net);
 		fixture_free(f);
 		return NULL;
@@ -454,6 +498,23 @@ static void bulk_out(struct bench_run *r, void *ctx, uint64_t n)
 	}
 }
 
+/* The same by reference, cut in software. */
+static void refs_add(void)
+{
+	struct bench b = {.run = bulk_out,
+		.bytes = MSS,
+		.batch = BURST,
+		.setup = tcp_setup,
+		.teardown = tcp_teardown};
+
+	b.name = "tcp/bulk_out/soft_refs";
+	b.arg = CSUM_SOFT_REFS;
+	bench_add(&b);
+	b.name = "tcp/bulk_out/offload_refs";
+	b.arg = CSUM_OFFLOAD_REFS;
+	bench_add(&b);
+}
+
 static void csum_kind_add(int64_t csum)
 {
 	static const struct {
@@ -484,4 +545,5 @@ void bench_tcp_add(void)
 {
 	csum_kind_add(CSUM_SOFT);
 	csum_kind_add(CSUM_OFFLOAD);
+	refs_add();
 }

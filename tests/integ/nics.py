@@ -143,6 +143,20 @@ def test_vlan(lab):
     device.remove()
 
 
+def test_copies(node, kind):
+    """A device that copies for itself is shown the values where they lie; another is not."""
+    facts, counters = node.telemetry("/millrace/nic,0"), node.telemetry("/millrace/tcp")
+    sent, shown = counters["tcp_bytes_out"], counters["tcp_bytes_by_reference"]
+    large = counters["tcp_bulk_segs"]
+    check(sent > 2 * BULK, f"{kind}: only {sent} bytes were sent")
+    if kind == "net_af_packet":
+        equal(facts["by_reference"], 1, f"{kind}: by reference")
+        check(shown > 0.95 * sent, f"{kind}: {shown} of {sent} bytes were not copied")
+        check(large > BULK / 9000, f"{kind}: only {large} segments were built several at once")
+    else:
+        equal((facts["by_reference"], shown, large), (0, 0, 0), f"{kind}: by reference")
+
+
 def test_jumbo(lab, kind, mtu, number):
     far = lab.netns(f"j{number}")
     device = lab.device(lab.home, far, kind, number, v6=True, mtu=mtu)
@@ -150,6 +164,7 @@ def test_jumbo(lab, kind, mtu, number):
     for address, headers in ((device.address, 52), (device.address6, 72)):
         until(address, lambda a=address: answers(node, device, a), 10)
         equal(test_bulk(node, device, address), mtu - headers, f"{kind}: a full segment")
+    test_copies(node, kind)
     equal(node.stop(), 0, "exit status")
     device.remove()
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/net/device.h"
 
+#include "dataplane/ip/csum.h"
+#include "dataplane/ip/lro.h"
 #include "dataplane/ip/wire.h"
 #include "dataplane/pkt.h"
 
@@ -106,6 +108,40 @@ static void cut(const struct pkt *p, const uint8_t *whole, uint32_t len,
 	}
 }
 
+/* Whole, with its checksums made. */
+static void uncut(const struct pkt *p, uint8_t *whole, uint32_t len,
+	void (*each)(void *ctx, uint8_t *bytes, uint32_t len), void *ctx)
+{
+	sums_finish(whole, len, p, get_be16(whole + p->l2_len + p->l3_len + 16));
+	each(ctx, whole, len);
+}
+
+void device_receive_large(struct device *d, struct net *net, const uint8_t *bytes, uint32_t len,
+	uint32_t room, uint64_t (*pick)(void *ctx), void *ctx)
+{
+	struct lro l;
+	uint32_t at;
+
+	d->nr_large++;
+	if (!lro_parse(&l, bytes, room < len ? room : len, len) ||
+		!lro_csum_ok(&l, csum_add(0, bytes + l.tcp_at, l.total - l.tcp_at)))
+		return;
+	for (at = l.len; at < l.total;) {
+		const uint32_t left = l.total - at, most = room - l.len;
+		uint32_t n = 1 + (uint32_t)(pick(ctx) % most);
+		struct pkt *p = pkt_alloc(net->pool);
+
+		n = n < left ? n : left;
+		if (!p)
+			return;
+		lro_put(&l, pkt_put(p, l.len), at - l.len, n);
+		memcpy(pkt_put(p, n), bytes + at, n);
+		p->flags = PKT_RX_IP_CSUM_GOOD | PKT_RX_L4_CSUM_GOOD;
+		net_input(net, p);
+		at += n;
+	}
+}
+
 static void kept_free(struct device *d, struct pkt_pool *pool, uint32_t i)
 {
 	uint8_t *now;
@@ -139,7 +175,10 @@ void device_send(struct device *d, const struct net_cfg *cfg, struct pkt_pool *p
 	if (is_chain && p->seg_len) {
 		assert_true(cfg->offloads & NET_TX_TSO);
 		d->nr_cut++;
-		cut(p, bytes, len, each, ctx);
+		if (d->is_uncut)
+			uncut(p, bytes, len, each, ctx);
+		else
+			cut(p, bytes, len, each, ctx);
 	} else {
 		if (p->flags & (PKT_TX_IP_CSUM | PKT_TX_L4_CSUM))
 			sums_finish(bytes, len, p, get_be16(bytes + p->l2_len + p->l3_len + 16));

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Large output over devices that do more or less of the work: packets by reference, packets that
- * stand for many segments, cut by the device or in software, checksums by either. Whatever the
- * device, the other end gets the same bytes, and at the end every reference and packet is back.
+ * Large packets over devices that do more or less of the work: packets by reference, packets that
+ * stand for many segments, cut by the device, in software or by nobody, checksums by either.
+ * Whatever the device, the other end gets the same bytes, and at the end every reference and packet
+ * is back.
  */
 #include "tests/net/wire.h"
+
+#include "dataplane/ip/lro.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -195,6 +198,93 @@ static void vlan_and_ecn(void **state)
 	}
 }
 
+/* Nobody on the way cuts what was built as one, and the receiver's buffers are small. */
+static void large_packets_are_received(void **state)
+{
+	for (unsigned i = 5; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct lab lab;
+
+		lab_init(&lab, 500 + i);
+		hosts_set(&lab, &kinds[i], 50001);
+		lab.a.device.is_uncut = lab.b.device.is_uncut = true;
+		lab.loss = 300;
+		lab.dup = 100;
+		lab.corrupt = 300;
+		lab.jitter_us = 100;
+		transfer(&lab, 2 * MB);
+		assert_true(lab.b.device.nr_large > 20);
+		assert_true(lab.nr_corrupt > 0);
+	}
+}
+
+static uint8_t frame[2000];
+
+/* A frame of a SYN-less segment with 100 bytes, as large as it says. */
+static uint32_t frame_make(struct lab *lab)
+{
+	static const uint8_t payload[100];
+	const struct raw_tcp t = {.src_v4 = 0x0a000001,
+		.dst_v4 = 0x0a000002,
+		.sport = 1,
+		.dport = 2,
+		.seq = 0xffffffc0,
+		.flags = TCP_ACK | TCP_PSH | TCP_FIN | TCP_CWR,
+		.payload = payload,
+		.payload_len = sizeof(payload)};
+
+	return raw_tcp_build(frame, &lab->b, &t);
+}
+
+static void flags_and_numbers_of_the_parts(void **state)
+{
+	struct lab lab;
+	struct lro l;
+	uint8_t part[200];
+	uint32_t len;
+
+	lab_init(&lab, 1);
+	len = frame_make(&lab);
+	assert_true(lro_parse(&l, frame, len, len));
+	assert_int_equal(l.len, 54);
+	lro_put(&l, part, 0, 70);
+	assert_int_equal(get_be32(part + 38), 0xffffffc0);
+	assert_int_equal(get_be16(part + 16), 20 + 20 + 70);
+	assert_int_equal(part[47], TCP_ACK | TCP_CWR);
+	lro_put(&l, part, 70, 30);
+	assert_int_equal(get_be32(part + 38), 6);
+	assert_int_equal(get_be16(part + 16), 20 + 20 + 30);
+	assert_int_equal(part[47], TCP_ACK | TCP_PSH | TCP_FIN);
+}
+
+/* Whatever bytes come: none beyond the first buffer is read (a sanitizer's business), none that
+   contradict themselves are taken. */
+static void headers_that_contradict_themselves_are_refused(void **state)
+{
+	struct lab lab;
+	struct lro l;
+	const uint32_t wrong[][2] = {{14, 0x46}, {23, 17}, {20, 0x20}, {46, 0x40}, {46, 0xf0},
+		{16, 0xff}, {17, 39}, {12, 9}};
+	uint32_t len;
+
+	lab_init(&lab, 1);
+	len = frame_make(&lab);
+	for (uint32_t n = 0; n < 54; n++) {
+		uint8_t *exact = malloc(n + !n);
+
+		assert_non_null(exact);
+		memcpy(exact, frame, n);
+		assert_false(lro_parse(&l, exact, n, len));
+		free(exact);
+	}
+	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		frame_make(&lab);
+		frame[wrong[i][0]] = (uint8_t)wrong[i][1];
+		if (wrong[i][0] == 17)
+			frame[16] = 0;
+		assert_false(lro_parse(&l, frame, 60, len));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +294,9 @@ int main(void)
 		cmocka_unit_test(references_are_given_back_when_a_connection_dies),
 		cmocka_unit_test(packets_run_out),
 		cmocka_unit_test(vlan_and_ecn),
+		cmocka_unit_test(large_packets_are_received),
+		cmocka_unit_test(flags_and_numbers_of_the_parts),
+		cmocka_unit_test(headers_that_contradict_themselves_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

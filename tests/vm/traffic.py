@@ -73,6 +73,29 @@ def benchmark(node, nic, count=1000):
     print(f"{nic}: " + ", ".join(f"{name} {float(rate):.0f}/s" for name, rate in rates), flush=True)
 
 
+def packets(node, nic, does, size=500000):
+    """One large value there and back: in few packets where the device does the cutting ("send") or
+    has put together what came ("receive"), in one for each segment where it does not."""
+    value = pattern(77, size)
+    segments = size // 1460
+    counted = [node.cores()]
+    with node.connect(nic) as conn:
+        equal(conn.call("SET", "packets", value), b"OK", f"{nic}: SET")
+        counted.append(node.cores())
+        check(conn.call("GET", "packets") == value, f"{nic}: another value came back")
+        counted.append(node.cores())
+    for what, key, (before, after) in (
+        ("receive", "rx_pkts", counted[:2]),
+        ("send", "tx_pkts", counted[1:]),
+    ):
+        moved = sum(core[key] for core in after) - sum(core[key] for core in before)
+        if what in does:
+            check(moved < segments / 2, f"{nic}: {moved} packets to {what} {segments} segments")
+        else:
+            check(moved >= segments, f"{nic}: {moved} packets to {what} {segments} segments")
+        print(f"{nic}: {moved:.0f} packets to {what} {segments} segments", flush=True)
+
+
 def write(node, nic, prefix, connections=4):
     return writer.Writer(
         lambda: node.connect(nic), prefix=prefix, connections=connections, pipeline=8
@@ -131,7 +154,7 @@ def link_loss(guest, node, nic):
         except TimeoutError:
             raise Failed(f"{nic}: no ARP at all when the link was back") from None
     progress(running, nic, "the link is back")
-    check(f"{name} up" in node.log, f"{nic}: no word of the link's return")
+    until(f"{nic}: word of the link's return", lambda: f"{name} up" in node.log, 5)
     running.stop()
     acked = verify(node, running, nic)
     print(f"{nic}: link lost and found, {acked} writes", flush=True)

@@ -15,7 +15,7 @@ def test(lab):
     nics = [
         guest.Nic("e1000e", 0, mtu=9000, vlan=78),
         guest.Nic("vmxnet3", 1, mtu=9000),
-        guest.Nic("virtio-net-pci", 2, queues=2, options=virtio, mtu=9000),
+        guest.Nic("virtio-net-pci", 2, queues=2, options=virtio, mtu=9000, vlan=79),
     ]
     machine = guest.Guest(
         lab,
