@@ -78,6 +78,17 @@ static void inbuf_shrink(struct inbuf *in)
 	}
 }
 
+void client_input_trim(struct client *c)
+{
+	if (c->in.pos < c->in.len || client_is_stopped(c) || !(c->in.cap || c->parser.argv_cap))
+		return;
+	free(c->in.buf);
+	memset(&c->in, 0, sizeof(c->in));
+	c->argv = NULL;
+	c->argc = 0;
+	resp_parser_trim(&c->parser);
+}
+
 static void protocol_error(struct client *c)
 {
 	c->ac->protocol_errors++;

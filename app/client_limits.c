@@ -10,6 +10,8 @@
 #include "app/server.h"
 #include "dataplane/conn.h"
 
+#define QUIET_MS 2000
+
 static uint64_t load(const uint64_t *value)
 {
 	return __atomic_load_n(value, __ATOMIC_RELAXED);
@@ -132,6 +134,12 @@ static bool is_idle(const struct client *c, int64_t timeout_ms)
 	       c->ac->now_ms - c->last_active_ms > timeout_ms;
 }
 
+/* Redis looks at query buffers after two seconds, too. */
+static bool is_quiet(const struct client *c)
+{
+	return c->ac->now_ms - c->last_active_ms > QUIET_MS;
+}
+
 void client_limits_sweep(struct app_core *ac)
 {
 	int64_t timeout_ms =
@@ -140,6 +148,8 @@ void client_limits_sweep(struct app_core *ac)
 
 	for (c = TAILQ_FIRST(&ac->clients); c; c = next) {
 		next = TAILQ_NEXT(c, core_link);
+		if (is_quiet(c))
+			client_input_trim(c);
 		client_publish(c);
 		if (atomic_load_explicit(&c->kill, memory_order_relaxed) ||
 			is_idle(c, timeout_ms) || (c->out && client_output_exceeds(c)))

@@ -203,6 +203,8 @@ struct tcp_conn {
 	bool is_cwnd_limited;
 	bool is_cwr_due;      /* with the next new data */
 	bool is_override_due; /* send less than silly window avoidance would */
+	bool is_reduced;      /* the congestion window, and not all up to cwr_end is acknowledged */
+	uint8_t ca_state;
 	struct tcp_seg_list segs;
 	struct tcp_seg_list by_time;
 	struct tcp_seg *sack_hint; /* where the last SACK block ended */
@@ -214,12 +216,10 @@ struct tcp_conn {
 	uint32_t dupacks;
 	struct tcp_tmpl tmpl;
 	/* congestion */
-	uint8_t ca_state;
 	uint32_t cwnd;
 	uint32_t ssthresh;
 	uint32_t recover;
 	uint32_t cwr_end; /* snd_nxt when the window was last reduced */
-	bool is_reduced;  /* and not all of that is acknowledged yet */
 	uint32_t prr_delivered;
 	uint32_t prr_out;
 	uint32_t prr_flight; /* RecoverFS */

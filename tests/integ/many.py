@@ -19,7 +19,8 @@ from resp import encode
 KB, MB = 1 << 10, 1 << 20
 BATCH = 250
 # What an idle connection may cost, bytes; and what page and block sizes may add to all of them.
-IDLE_BYTES, ROUNDING = 2304, 2 * MB
+IDLE_BYTES, ROUNDING = 2048, 4 * MB
+QUIET = 2.5  # seconds, after which room for requests is given back
 
 
 class Herd:
@@ -124,6 +125,7 @@ def test_each_works(node, conn, count):
     herd.ask(lambda i: ("ECHO", i), lambda i: b"$%d\r\n%d\r\n" % (len(str(i)), i))
     equal(node.telemetry("/millrace/tcp")["connections"], count, "TCP connections")
     equal(conn.info("clients")["connected_clients"], str(count + 1), "connected_clients")
+    time.sleep(QUIET)
     after = memory(node, conn)
     each = {name: (after[name] - before[name]) / (count - count // 10) for name in before}
     print(
@@ -149,6 +151,28 @@ def test_each_works(node, conn, count):
     grown = memory(node, conn)["rss"] - after["rss"]
     check(grown < count * 256, f"the second {count} cost {grown} bytes more")
     again.leave()
+    await_silence(node, conn)
+
+
+def test_large_requests(node, conn, count):
+    """What large requests took is given back when their clients fall silent."""
+    herd = Herd(node)
+    herd.grow(count)
+    herd.ask(lambda i: ("PING",), lambda i: b"+PONG\r\n")
+    time.sleep(QUIET)
+    before = memory(node, conn)
+    names = [f"absent:{number}" for number in range(3000)]
+    herd.ask(lambda i: ("DEL", *names), lambda i: b":0\r\n")
+    herd.ask(lambda i: ("ECHO" if i % 2 else "echo", "e" * 40), lambda i: b"$40\r\n" + b"e" * 40 + b"\r\n")
+    busy = memory(node, conn)
+    time.sleep(QUIET)
+    after = memory(node, conn)
+    taken = (busy["allocated"] - before["allocated"]) / count
+    left = (after["allocated"] - before["allocated"]) / count
+    print(f"   {len(names)} arguments took {taken:.0f} bytes, {left:.0f} when all is quiet")
+    check(taken > 1000, "the requests were not large")
+    check(left < 256, f"each client keeps {left:.0f} bytes of a large request")
+    herd.leave()
     await_silence(node, conn)
 
 
@@ -193,6 +217,7 @@ def test(lab):
     node = lab.start_on_device("node", lab.home, far, port=7451)
     with node.connect() as conn:
         test_each_works(node, conn, args.connections)
+        test_large_requests(node, conn, args.connections // 50)
         test_all_together(node, conn, args.connections // 20)
     equal(node.stop(), 0, "exit status")
 
