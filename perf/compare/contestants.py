@@ -7,6 +7,9 @@ far end.
     millrace    net_af_xdp 10.77.N.2 ==== veth ===== 10.77.N.1   clients
     millrace, memif        10.76.N.2 === memory ==== 10.76.N.9   millrace-load, which has 10.7x.N.9
 
+Over veth the sender's processor does the kernel's part of receiving: what a server takes in costs
+the client's processor, and what it sends costs its own, for every server alike.
+
 While one is measured the others are stopped (SIGSTOP), so that polling costs nobody anything.
 """
 import contextlib

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What was measured on: the machine and the commit."""
 import datetime
+import json
 import os
 import platform
 import re
 import subprocess
 
-from lab import ROOT
+from lab import BUILD, ROOT
 
 
 def first_value(path, name):
@@ -35,6 +36,28 @@ def commit():
     return name + ("-dirty" if git("status", "--porcelain", "--untracked-files=no") else "")
 
 
+def build():
+    """How the node was built: {option: value}; {} when Meson tells nothing."""
+    try:
+        with open(os.path.join(BUILD, "meson-info", "intro-buildoptions.json"), "rb") as data:
+            found = {option["name"]: option["value"] for option in json.load(data)}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return {name: found.get(name) for name in ("optimization", "checks", "b_sanitize")}
+
+
+def build_warnings(found):
+    """What makes the node of such a build slower than it is."""
+    if not found:
+        yield "how millrace was built is not known"
+    if found.get("checks"):
+        yield "millrace was built with -Dchecks=true, which costs time (MILLRACE_BUILD names a build)"
+    if found.get("b_sanitize") not in (None, "none"):
+        yield f"millrace was built with the sanitizer {found['b_sanitize']}, which costs time"
+    if found.get("optimization") not in (None, "2", "3"):
+        yield f"millrace was built with optimization {found['optimization']}"
+
+
 def describe():
     return {
         "cpu": first_value("/proc/cpuinfo", "model name"),
@@ -45,6 +68,7 @@ def describe():
         "load_average": os.getloadavg(),
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "commit": commit(),
+        "build": build(),
     }
 
 

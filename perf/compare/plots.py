@@ -25,7 +25,6 @@ set key outside below noenhanced
 set grid ytics lc rgb '#cccccc'
 set border 3
 set tics nomirror
-set pointintervalbox 0
 {more}
 """
 
@@ -142,12 +141,12 @@ def bars(found, plot):
         rows = [(at + shift, *y) for at, y in enumerate(points) if y]
         if rows:
             text += block(number, rows)
-            data = f"$data{number} using 1:2"
-            draw.append(f"{data}:({width}) with boxes lc rgb '{colour}' title '{name}'")
-            draw.append(f"{data}:3:4 with yerrorbars lc rgb 'black' pt -1 notitle")
+            look = f"with boxerrorbars lc rgb '{colour}' title '{name}'"
+            draw.append(f"$data{number} using 1:2:3:4:({width}) {look}")
     if not draw:
         return ""
     style = f"set xtics noenhanced ({', '.join(ticks)})\nset style fill solid 0.8\n"
+    style += "set errorbars lt 1 lc rgb 'black' lw 1\n"
     style += f"set yrange [0:*]\nset xrange [-0.6:{len(found) - 0.4}]\n"
     return f"{style}{text}plot {', '.join(draw)}\n"
 

@@ -19,6 +19,7 @@ RUN = os.path.join(COMPARE, "run")
 sys.path.insert(0, COMPARE)
 
 import figures  # noqa: E402
+import machine  # noqa: E402
 import plots  # noqa: E402
 import report  # noqa: E402
 
@@ -107,6 +108,18 @@ def test_growth_is_to_the_first():
     found += records("cores", 2, "GET", "ops", [15.0, 40.0])
     text = lines_of(report.cores_text(found))
     check("2 GET 1.75 (1.50..2.00)" in text, "\n".join(text))
+
+
+def test_slow_builds_are_told():
+    plain = {"optimization": "3", "checks": False, "b_sanitize": "none"}
+    equal(list(machine.build_warnings(plain)), [], "warnings of a plain build")
+    for option, value, word in (
+        ("checks", True, "-Dchecks=true"),
+        ("b_sanitize", "address,undefined", "address,undefined"),
+        ("optimization", "0", "optimization 0"),
+    ):
+        told = list(machine.build_warnings({**plain, option: value}))
+        check(len(told) == 1 and word in told[0], f"{option}={value}: {told}")
 
 
 def test_scripts():
@@ -240,6 +253,7 @@ def test(lab):
     test_statistics()
     test_report()
     test_growth_is_to_the_first()
+    test_slow_builds_are_told()
     test_scripts()
     test_wrong_arguments()
     test_tiny_run(lab)
