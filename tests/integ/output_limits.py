@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """client-output-buffer-limit against peers that do not read, over the DPDK device and over loopback:
-normal clients and replicas, the hard and the soft limit; maxmemory-clients, timeout, maxclients and
-protected-mode. Others are served all the while."""
+normal clients and replicas, the hard and the soft limit; maxmemory-clients,
+client-query-buffer-limit, timeout, maxclients and protected-mode. Others are served all the while."""
 import os
 import random
 import socket
@@ -231,6 +231,28 @@ def who_may_come(place, conn):
         client.close()
 
 
+def query_limit(place, conn):
+    """A request that is larger than client-query-buffer-limit ends its connection, before it is
+    there as a whole; one below it is served."""
+    conn.call("CONFIG", "SET", "client-query-buffer-limit", 2 * MB)
+    with place.connect() as other, place.connect() as large:
+        equal(large.call("SET", "q", b"q" * (MB + MB // 2)), b"OK", "SET of 1.5 MB")
+        large.call("CLIENT", "SETNAME", "large")
+        large.sock.sendall(b"*3\r\n$3\r\nSET\r\n$1\r\nq\r\n$%d\r\n" % (16 * MB))
+        large.sock.sendall(b"q" * MB)
+        until("the part of a request", lambda: int(named(conn, "large")["qbuf"]) >= MB)
+        try:
+            for _ in range(15):
+                large.sock.sendall(b"q" * MB)
+            large.sock.recv(1)
+        except ConnectionError:
+            pass  # it ends with what was sent unread: RST
+        until(f"{place.name}: the large one to be closed", lambda: not named(conn, "large"))
+        served(place, other)
+        equal(len(other.call("GET", "q")), MB + MB // 2, "what was set before")
+    conn.call("CONFIG", "SET", "client-query-buffer-limit", "1gb")
+
+
 def protected(local, device, conn):
     conn.call("CONFIG", "SET", "protected-mode", "yes")
     with device.connect(timeout=5) as far:
@@ -264,6 +286,7 @@ def test(lab):
             no_limit(place, conn)
             memory_of_clients(place, conn)
             replica_limits(place, conn, choose)
+            query_limit(place, conn)
             who_may_come(place, conn)
             print(f"{place.name}: {time.monotonic() - began:.1f} s", flush=True)
         protected(local, device, conn)
