@@ -22,7 +22,7 @@ from lab import ROOT, check, equal, grep, need, run_test, until
 from resp import Resp, encode
 
 SECONDS = 0.25
-KINDS = ("syn", "blind", "malformed")
+KINDS = ("syn", "blind", "malformed", "neighbours")
 NR_CLIENTS = 16
 KEPT = 0.8
 VALUE = 100 << 10
@@ -41,6 +41,7 @@ class Flood:
             "elsewhere",
             grep(r"nic: .* mac=([0-9a-f:]{17})", node.log_text())[0],
             device.address,
+            device.address6,
             str(node.port),
             str(rate),
             str(seconds),
@@ -182,13 +183,33 @@ def test_blind(lab, node, rate):
         check(number > 100, f"{number} requests in the flood")
 
 
+def test_neighbours(lab, node, rate):
+    """More stations than the tables hold make themselves known: who is served stays known."""
+    conns = [
+        Resp((address, node.port), 20, node.device.far.socket)
+        for address in (node.device.address, node.device.address6)
+    ]
+    flood = Flood(lab, node, rate, 2, ["neighbours"])
+    number = 0
+    while flood.process.poll() is None:
+        for conn in conns:
+            equal(conn.call("ECHO", number), str(number).encode(), "ECHO among many neighbours")
+        number += 1
+    check(number > 100, f"{number} requests in the flood")
+    for address in (node.device.address, node.device.address6):
+        conns.append(Resp((address, node.port), 20, node.device.far.socket))
+        equal(conns[-1].call("PING"), b"PONG", "PING after it")
+    for conn in conns:
+        conn.close()
+
+
 class Halves:
     """Clients that say half a command and no more, from an address that then is gone: no FIN, no
     RST, no answer to anything."""
 
     def __init__(self, node):
         self.far, self.iface = node.device.far, node.device.far_iface
-        self.address = node.device.peer.rsplit(".", 1)[0] + ".9"
+        self.address = node.device.peer.rsplit(".", 1)[0] + ".209"
         self.far.ip("addr", "add", self.address + "/24", "dev", self.iface)
         self.socks = []
         for number in range(NR_HALVES):
@@ -255,17 +276,18 @@ def test_bad_company(lab, node):
 def test(lab):
     parser = argparse.ArgumentParser()
     parser.add_argument("--rate", type=int, default=20000)
-    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
     need("redis-benchmark")
     far = lab.netns()
     far.ip("link", "add", "elsewhere", "type", "veth", "peer", "name", "nowhere")
     for name in ("elsewhere", "nowhere"):
         far.ip("link", "set", name, "up")
-    node = lab.start_on_device("node", lab.home, far, port=7431)
+    node = lab.start_on_device("node", lab.home, far, port=7431, v6=True)
     test_rates(lab, node, args.rate, args.rounds)
     test_new_clients(lab, node, args.rate)
     test_blind(lab, node, args.rate)
+    test_neighbours(lab, node, args.rate)
     test_bad_company(lab, node)
     with node.over_device() as conn:
         equal(conn.call("GET", "never"), None, "half a command is no command")

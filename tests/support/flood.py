@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Sends bounded floods of made-up frames to a node under test, from a namespace of the test's own.
 
-usage: flood.py INTERFACE ELSEWHERE MAC ADDRESS PORT RATE SECONDS KIND[,KIND...] [SOURCE SPORT]...
+usage: flood.py INTERFACE ELSEWHERE MAC ADDRESS ADDRESS6 PORT RATE SECONDS KIND[,KIND...]
+                [SOURCE SPORT]...
 
 Each KIND is a phase of so many SECONDS (at most 30 in all) at RATE frames a second:
       syn        SYNs from addresses and ports at random
       blind      ACK, RST, FIN and data with numbers at random, half of them from the SOURCEs given
       malformed  fragments, damaged headers, and options that make no sense under a right checksum
+      neighbours ARP requests and neighbour solicitations, each from another station
       control    SYNs out of the interface ELSEWHERE: the sender's work, and none for the node
       quiet      nothing
 Says "ready", then a line with KIND as each phase begins, then how many frames were sent to the node.
@@ -101,11 +103,35 @@ def malformed(mac, dst, port):
     return random.choice((fragment, damaged, senseless))(mac, dst, port)
 
 
-def frames_of(kind, mac, dst, port, sources):
+def arp_request(dst):
+    """From .3 to .199: the clients' own addresses, which nobody else may claim, are beyond."""
+    station = b"\x02" + random.randbytes(5)
+    sender = dst[:3] + bytes((random.randrange(3, 200),))
+    arp = bytes.fromhex("0001080006040001") + station + sender + bytes(6) + dst
+    return b"\xff" * 6 + station + b"\x08\x06" + arp
+
+
+def solicitation(dst):
+    station = b"\x02" + random.randbytes(5)
+    sender = random.choice((dst[:8], bytes.fromhex("fe80000000000000"))) + random.randbytes(8)
+    group = bytes.fromhex("ff0200000000000000000001ff") + dst[13:]
+    icmp = bytes((135, 0, 0, 0)) + bytes(4) + dst + b"\1\1" + station
+    pseudo = sender + group + struct.pack(">II", len(icmp), socket.IPPROTO_ICMPV6)
+    icmp = icmp[:2] + struct.pack(">H", checksum(pseudo + icmp)) + icmp[4:]
+    ip = struct.pack(">IHBB", 6 << 28, len(icmp), socket.IPPROTO_ICMPV6, 255) + sender + group
+    return b"\x33\x33" + group[12:] + station + b"\x86\xdd" + ip + icmp
+
+
+def neighbour(dst, dst6):
+    return arp_request(dst) if random.random() < 0.5 else solicitation(dst6)
+
+
+def frames_of(kind, mac, dst, dst6, port, sources):
     make = {
         "syn": lambda: syn(mac, dst, port),
         "blind": lambda: blind(mac, dst, port, sources),
         "malformed": lambda: malformed(mac, dst, port),
+        "neighbours": lambda: neighbour(dst, dst6),
         "control": lambda: syn(b"\x02\0\0\0\0\x78", dst, port),
     }[kind]
     return [make() for _ in range(NR_FRAMES)]
@@ -132,16 +158,19 @@ def raw_socket(interface):
 
 
 def main():
-    if len(sys.argv) < 9:
+    if len(sys.argv) < 10:
         print(__doc__)
         return 2
-    interface, elsewhere, mac, address, port, rate, seconds, kinds = sys.argv[1:9]
+    interface, elsewhere, mac, address, address6, port, rate, seconds, kinds = sys.argv[1:10]
     mac = bytes.fromhex(mac.replace(":", ""))
-    dst, port, rate, kinds = socket.inet_aton(address), int(port), int(rate), kinds.split(",")
+    dst, dst6 = socket.inet_aton(address), socket.inet_pton(socket.AF_INET6, address6)
+    port, rate, kinds = int(port), int(rate), kinds.split(",")
     seconds = min(float(seconds), 30 / len(kinds))
-    more = sys.argv[9:]
+    more = sys.argv[10:]
     sources = [(socket.inet_aton(a), int(p)) for a, p in zip(more[::2], more[1::2])]
-    frames = {kind: frames_of(kind, mac, dst, port, sources) for kind in set(kinds) - {"quiet"}}
+    frames = {
+        kind: frames_of(kind, mac, dst, dst6, port, sources) for kind in set(kinds) - {"quiet"}
+    }
     here, there = raw_socket(interface), raw_socket(elsewhere)
     nr_sent = 0
     print("ready", flush=True)
