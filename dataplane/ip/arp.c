@@ -15,13 +15,14 @@
 #define ARP_RETRY_US      1000000u
 #define ARP_MAX_TRIES     5u
 #define ARP_MAX_PROBES    3u
+#define ARP_DELAY_US      5000000u /* RFC 4861, DELAY_FIRST_PROBE_TIME */
 #define ARP_WAIT_PER_ENT  64u
 #define ARP_WAIT_TOTAL    512u
 #define ARP_ANNOUNCE_US   2000000u
 #define ARP_DEFEND_US     10000000u /* RFC 5227, DEFEND_INTERVAL */
 #define ARP_REQUEST_PER_S 200u
 
-enum arp_state { ARP_FREE, ARP_INCOMPLETE, ARP_REACHABLE, ARP_PROBING };
+enum arp_state { ARP_FREE, ARP_INCOMPLETE, ARP_STALE, ARP_REACHABLE, ARP_PROBING };
 
 struct arp_entry {
 	struct arp_entry *next; /* in its bucket, or in the free list */
@@ -188,6 +189,7 @@ static void entry_timeout(struct timer *timer, uint64_t now_us)
 	unsigned max = ARP_MAX_PROBES;
 
 	switch (e->state) {
+	case ARP_STALE: entry_remove(t, e); return;
 	case ARP_REACHABLE:
 		if (now_us - e->used_us > e->net->cfg.arp_reach_us) {
 			entry_remove(t, e);
@@ -208,19 +210,35 @@ static void entry_timeout(struct timer *timer, uint64_t now_us)
 	timer_arm(&e->net->wheel, &e->timer, now_us + ARP_RETRY_US);
 }
 
+/* A packet goes by the entry. What was only said is believed for now, and asked soon. */
+static void entry_use(struct arp_table *t, struct arp_entry *e)
+{
+	e->used_us = t->net->now_us;
+	if (e->state != ARP_STALE)
+		return;
+	e->state = ARP_REACHABLE;
+	timer_arm(&t->net->wheel, &e->timer, e->used_us + ARP_DELAY_US);
+}
+
 /* The entry is resolved: believe it for a while and send what waited. */
-static void entry_resolve(struct arp_table *t, struct arp_entry *e, const uint8_t *mac)
+static void entry_resolve(
+	struct arp_table *t, struct arp_entry *e, const uint8_t *mac, bool is_confirmed)
 {
 	struct pkt *p = e->wait_head;
+	const bool is_same = memcmp(e->mac, mac, NET_MAC_LEN) == 0;
 
-	if (memcmp(e->mac, mac, NET_MAC_LEN) != 0)
+	if (!is_confirmed && is_same && (e->state == ARP_REACHABLE || e->state == ARP_PROBING))
+		return; /* nothing new, and no proof of what is known */
+	if (!is_same)
 		t->net->neigh_gen++;
 	memcpy(e->mac, mac, NET_MAC_LEN);
-	e->state = ARP_REACHABLE;
+	e->state = is_confirmed ? ARP_REACHABLE : ARP_STALE;
 	e->wait_head = e->wait_tail = NULL;
 	t->nr_wait -= e->nr_wait;
 	e->nr_wait = 0;
 	timer_arm(&t->net->wheel, &e->timer, t->net->now_us + t->net->cfg.arp_reach_us);
+	if (p)
+		entry_use(t, e);
 	while (p) {
 		struct pkt *next = p->next;
 
@@ -250,7 +268,7 @@ static bool is_mac_usable(const uint8_t *mac)
 	return !(mac[0] & 1) && memcmp(mac, zero, NET_MAC_LEN) != 0;
 }
 
-void arp_learn(struct net *net, uint32_t ip_v4, const uint8_t mac[NET_MAC_LEN])
+void arp_learn(struct net *net, uint32_t ip_v4, const uint8_t mac[NET_MAC_LEN], bool is_confirmed)
 {
 	struct arp_table *t = net->arp;
 	struct arp_entry *e;
@@ -261,21 +279,21 @@ void arp_learn(struct net *net, uint32_t ip_v4, const uint8_t mac[NET_MAC_LEN])
 	if (!e)
 		e = entry_add(t, ip_v4);
 	if (e)
-		entry_resolve(t, e, mac);
+		entry_resolve(t, e, mac, is_confirmed);
 }
 
 /* Learns from a packet addressed to us, and tells the other cores what they may be waiting for. */
 static void learn_and_tell(struct net *net, uint32_t ip_v4, const uint8_t *mac, bool is_reply)
 {
 	struct arp_entry *e = entry_find(net->arp, ip_v4);
-	const bool is_news = !e || e->state != ARP_REACHABLE || memcmp(e->mac, mac, NET_MAC_LEN);
+	const bool is_news = !e || e->state == ARP_INCOMPLETE || memcmp(e->mac, mac, NET_MAC_LEN);
 	const struct ip_addr ip = ip_addr_from_v4(ip_v4);
 
 	if (!is_mac_usable(mac) || !is_on_link(net, ip_v4))
 		return;
-	arp_learn(net, ip_v4, mac);
+	arp_learn(net, ip_v4, mac, is_reply);
 	if ((is_news || is_reply) && net->ops->neigh_learned)
-		net->ops->neigh_learned(net->ctx, &ip, mac, true);
+		net->ops->neigh_learned(net->ctx, &ip, mac, is_reply);
 }
 
 /* Someone else uses our address: say that it is ours, but not so often that two of us shout for
@@ -369,7 +387,7 @@ bool arp_lookup(struct net *net, uint32_t next_hop_v4, uint8_t mac[NET_MAC_LEN])
 
 	if (!e || e->state == ARP_INCOMPLETE)
 		return false;
-	e->used_us = net->now_us;
+	entry_use(net->arp, e);
 	memcpy(mac, e->mac, NET_MAC_LEN);
 	return true;
 }
@@ -380,7 +398,7 @@ void arp_output(struct net *net, struct pkt *p, uint32_t next_hop_v4)
 	struct arp_entry *e = entry_find(t, next_hop_v4);
 
 	if (e && e->state != ARP_INCOMPLETE) {
-		e->used_us = net->now_us;
+		entry_use(t, e);
 		eth_output(net, p, e->mac, ETH_TYPE_IPV4);
 		return;
 	}

@@ -4,10 +4,12 @@
  *
  *	            output                 reply
  *	   (none) ---------> INCOMPLETE ----------> REACHABLE <--------+
- *	      ^                  | 5 requests          | cfg.arp_reach_us
- *	      +------------------+                     v               | reply
- *	      +<------ not used since ------------ was it used? --> PROBING
- *	      +<------------------------ 3 requests unanswered --------+
+ *	    | ^                  | 5 requests        ^ | cfg.arp_reach_us
+ *	    | +------------------+         it is used| v               | reply
+ *	    | +<------ not used since ---------------|-was it used? --> PROBING
+ *	    | +<-------------------------------------|- 3 requests unanswered -+
+ *	    +------------> STALE --------------------+
+ *	      a request of its own   for 5 seconds, then it is asked
  *
  * An entry that is being probed keeps serving. Packets wait for an INCOMPLETE entry, a few each
  * and bounded together. Only who asks us, answers us or has an entry already is learnt.
@@ -34,8 +36,8 @@ void arp_output(struct net *net, struct pkt *p, uint32_t next_hop_v4);
    a second at most. Counts as use. False: arp_output() has to find it out. */
 bool arp_lookup(struct net *net, uint32_t next_hop_v4, uint8_t mac[NET_MAC_LEN]);
 
-/* Notes that a station was seen (here or by another core). */
-void arp_learn(struct net *net, uint32_t ip_v4, const uint8_t mac[NET_MAC_LEN]);
+/* Notes that a station was seen (here or by another core). is_confirmed: it answered. */
+void arp_learn(struct net *net, uint32_t ip_v4, const uint8_t mac[NET_MAC_LEN], bool is_confirmed);
 
 /* No station is believed any more to be where it was, but asked first. */
 void arp_doubt_all(struct net *net);

@@ -345,7 +345,7 @@ void net_neigh_learn(struct net *net, const struct ip_addr *ip, const uint8_t ma
 	bool is_confirmed)
 {
 	if (ip_addr_is_v4(ip))
-		arp_learn(net, ip_addr_to_v4(ip), mac);
+		arp_learn(net, ip_addr_to_v4(ip), mac, is_confirmed);
 	else if (net->nr_v6)
 		nd_learn(net, ip, mac, is_confirmed);
 }

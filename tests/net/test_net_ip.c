@@ -190,8 +190,9 @@ static void used_entry_is_probed_and_kept_while_answered(void **state)
 
 	tap_up(&lab, &tap, 4);
 	lab.b.net.cfg.arp_reach_us = 10 * SEC;
-	lab_inject(
-		&lab.b, frame, arp_build(frame, bcast, ARP_OP_REQUEST, mac9, IP9, host_v4(&lab.b)));
+	lab_inject(&lab.b, frame, ping_build(frame, lab.b.cfg.mac, host_v4(&lab.b), 64));
+	lab_inject(&lab.b, frame,
+		arp_build(frame, lab.b.cfg.mac, ARP_OP_REPLY, mac9, IP9, host_v4(&lab.b)));
 	lab_run(&lab, 9 * SEC);
 	lab_inject(&lab.b, frame, ping_build(frame, lab.b.cfg.mac, host_v4(&lab.b), 64));
 	tap.nr = 0;
@@ -206,6 +207,38 @@ static void used_entry_is_probed_and_kept_while_answered(void **state)
 	/* Not used any more: it goes without a question. */
 	lab_run(&lab, 30 * SEC);
 	assert_int_equal(tap.nr, 0);
+	lab_down(&lab);
+}
+
+/* Anybody can say it: whoever sends a request may name any address as its own. */
+static void what_a_request_said_is_checked_when_it_is_used(void **state)
+{
+	struct lab lab;
+	struct tap tap;
+	uint8_t frame[2048];
+
+	tap_up(&lab, &tap, 4);
+	lab_inject(
+		&lab.b, frame, arp_build(frame, bcast, ARP_OP_REQUEST, mac9, IP9, host_v4(&lab.b)));
+	tap.nr = 0;
+	lab_run(&lab, 20 * SEC);
+	assert_int_equal(tap.nr, 0); /* not while nobody needs it */
+	lab_inject(&lab.b, frame, ping_build(frame, lab.b.cfg.mac, host_v4(&lab.b), 64));
+	assert_int_equal(tap.nr, 1);
+	assert_int_equal(tap.bytes[0][34], ICMP_ECHO_REPLY);
+	assert_memory_equal(tap.bytes[0], mac9, 6);
+	tap.nr = 0;
+	/* Saying it again is no proof. */
+	lab_inject(
+		&lab.b, frame, arp_build(frame, bcast, ARP_OP_REQUEST, mac9, IP9, host_v4(&lab.b)));
+	tap.nr = 0;
+	lab_run(&lab, 9 * SEC);
+	assert_int_equal(tap.nr, 3); /* asked, of it alone, and no answer */
+	assert_memory_equal(tap.bytes[0], mac9, 6);
+	assert_int_equal(get_be16(tap.bytes[0] + 12), ETH_TYPE_ARP);
+	lab_inject(&lab.b, frame, ping_build(frame, lab.b.cfg.mac, host_v4(&lab.b), 64));
+	assert_int_equal(tap.nr, 4);
+	assert_memory_equal(tap.bytes[3], bcast, 6);
 	lab_down(&lab);
 }
 
@@ -243,8 +276,9 @@ static void dead_entry_is_removed_after_probes(void **state)
 
 	tap_up(&lab, &tap, 5);
 	lab.b.net.cfg.arp_reach_us = 10 * SEC;
-	lab_inject(
-		&lab.b, frame, arp_build(frame, bcast, ARP_OP_REQUEST, mac9, IP9, host_v4(&lab.b)));
+	lab_inject(&lab.b, frame, ping_build(frame, lab.b.cfg.mac, host_v4(&lab.b), 64));
+	lab_inject(&lab.b, frame,
+		arp_build(frame, lab.b.cfg.mac, ARP_OP_REPLY, mac9, IP9, host_v4(&lab.b)));
 	lab_run(&lab, 9 * SEC);
 	lab_inject(&lab.b, frame, ping_build(frame, lab.b.cfg.mac, host_v4(&lab.b), 64));
 	tap.nr = 0;
@@ -739,6 +773,7 @@ int main(void)
 		cmocka_unit_test(foreign_or_malformed_arp_is_ignored),
 		cmocka_unit_test(unanswered_requests_are_repeated_then_given_up),
 		cmocka_unit_test(used_entry_is_probed_and_kept_while_answered),
+		cmocka_unit_test(what_a_request_said_is_checked_when_it_is_used),
 		cmocka_unit_test(connections_follow_a_station_to_another_mac),
 		cmocka_unit_test(dead_entry_is_removed_after_probes),
 		cmocka_unit_test(table_is_bounded_and_keeps_the_gateway),
