@@ -3,6 +3,7 @@
 
 #include "app/control.h"
 #include "app/nic_address.h"
+#include "app/unmap_guard.h"
 #include "dataplane/conn.h"
 #include "dataplane/core.h"
 #include "dataplane/nic.h"
@@ -92,6 +93,15 @@ static int nic_config(struct server *srv, unsigned i, struct nic_cfg *nc, char *
 	return 0;
 }
 
+static void bursts_guard(struct server *srv)
+{
+	struct core *cores[CORE_MAX];
+
+	for (unsigned i = 0; i < srv->nr_cores; i++)
+		cores[i] = srv->cores[i]->core;
+	unmap_guard_watch(cores, srv->nr_cores);
+}
+
 static int nic_up(
 	struct server *srv, unsigned i, const uint8_t secret[16], char *err, size_t err_len)
 {
@@ -107,6 +117,8 @@ static int nic_up(
 	if (rc)
 		return rc;
 	net->nr++;
+	if (nic_unmaps(net->nics[i]))
+		bursts_guard(srv);
 	for (unsigned c = 0; c < srv->nr_cores && rc == 0; c++) {
 		struct core *core = srv->cores[c]->core;
 
@@ -156,4 +168,5 @@ void network_stop(struct server *srv)
 {
 	for (unsigned i = 0; srv->net && i < srv->net->nr; i++)
 		nic_close(&srv->net->nics[i]);
+	unmap_guard_watch(NULL, 0);
 }

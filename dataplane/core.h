@@ -97,6 +97,7 @@ struct core {
 
 	/* shared */
 	struct rte_ring *inbox;
+	atomic_bool in_burst; /* in memory that the device may unmap: nic_burst_begin() */
 	atomic_bool sleeping; /* pairs with core_post(): a sender wakes us by wake_fd */
 	atomic_bool stop;
 };

@@ -75,6 +75,9 @@ void nic_link_poll(struct nic *nic);
 /* Has it, or cannot tell. The link of a virtual device may come up with its peer only. Control
  * thread. */
 bool nic_link_is_up(const struct nic *nic);
+/* Its driver may unmap memory that a core is working in: the process must keep it from that
+ * (nic_memif.h). */
+bool nic_unmaps(const struct nic *nic);
 /* Ends the stacks of the port (the cores' loops have ended) and closes it. */
 void nic_close(struct nic **nic);
 

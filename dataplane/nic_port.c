@@ -7,6 +7,7 @@
 #include "dataplane/nic.h"
 
 #include "dataplane/ip/flow.h"
+#include "dataplane/nic_memif.h"
 #include "dataplane/nic_priv.h"
 
 #include <string.h>
@@ -179,6 +180,18 @@ static void rx_frames(struct nic_queue *q, struct rte_mbuf **ms, unsigned n, boo
 	q->core->ctr.rx_pkts += n;
 }
 
+static uint16_t device_rx(struct nic_queue *q, struct rte_mbuf **ms)
+{
+	uint16_t n;
+
+	if (likely(!q->nic->unmaps))
+		return rte_eth_rx_burst(q->nic->port, q->rxq, ms, NIC_BURST);
+	nic_burst_begin(q->core);
+	n = rte_eth_rx_burst(q->nic->port, q->rxq, ms, NIC_BURST);
+	nic_burst_end(q->core);
+	return n;
+}
+
 unsigned nic_rx(struct core *core)
 {
 	struct rte_mbuf *ms[NIC_BURST];
@@ -190,7 +203,7 @@ unsigned nic_rx(struct core *core)
 
 		net_clock(&q->net, core->now_us);
 		if (q->polls) {
-			n = rte_eth_rx_burst(q->nic->port, q->rxq, ms, NIC_BURST);
+			n = device_rx(q, ms);
 			if (n)
 				rx_frames(q, ms, n, q->nic->nr_cores > 1);
 			done += n;
@@ -225,10 +238,15 @@ static uint16_t device_prepare(struct nic_queue *q, struct rte_mbuf **ms, uint16
 
 static uint16_t device_tx(struct nic_queue *q, struct rte_mbuf **ms, uint16_t n)
 {
+	const bool unmaps = q->nic->unmaps;
 	uint16_t sent = 0;
 
+	if (unlikely(unmaps))
+		nic_burst_begin(q->core);
 	for (int tries = 0; sent < n && tries < TX_TRIES; tries++)
 		sent += rte_eth_tx_burst(q->nic->port, q->txq, ms + sent, (uint16_t)(n - sent));
+	if (unlikely(unmaps))
+		nic_burst_end(q->core);
 	return sent;
 }
 

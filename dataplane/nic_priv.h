@@ -63,6 +63,7 @@ struct nic {
 	unsigned if_index;   /* the kernel's interface that a virtual device stands on; 0: none */
 	bool is_link_up;
 	bool is_xdp; /* net_af_xdp */
+	bool unmaps; /* net_memif: bursts stand between nic_burst_begin() and _end() */
 	bool wakes;  /* stands on descriptors that end a sleep: nic_wake.h */
 	unsigned nr_cores;
 	struct rte_mempool *mpool;

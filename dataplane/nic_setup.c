@@ -89,6 +89,7 @@ static int port_configure(struct nic *nic, char *err, size_t err_len)
 	nic->wakes = is_wakeable(info.driver_name);
 	nic->if_index = info.if_index;
 	nic->is_link_up = true; /* until it is seen to be otherwise */
+	nic->unmaps = strcmp(info.driver_name, "net_memif") == 0;
 	nic->is_xdp = strcmp(info.driver_name, "net_af_xdp") == 0;
 	nic->nr_queues = nic_rss_queues(&info, nic->nr_cores);
 	if (nic->nr_queues > 1 && nic_rss_offered(&info))
@@ -328,6 +329,11 @@ void nic_close(struct nic **nicp)
 	rte_mempool_free(nic->pieces);
 	free(nic);
 	*nicp = NULL;
+}
+
+bool nic_unmaps(const struct nic *nic)
+{
+	return nic->unmaps;
 }
 
 void nic_describe(const struct nic *nic, char *buf, size_t size)

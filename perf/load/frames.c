@@ -4,6 +4,7 @@
  * echo. What the device can do with frames of this length, and so what a server's rate of GETs can
  * be held against. A frame that does not come back is lost and sent anew.
  */
+#include "dataplane/nic_memif.h"
 #include "dataplane/nic_priv.h"
 #include "perf/load/frame.h"
 #include "perf/load/worker.h"
@@ -42,13 +43,26 @@ static void echo_begin(struct worker *w)
 {
 }
 
+static uint16_t burst_receive(struct worker *w, struct rte_mbuf **ms)
+{
+	uint16_t n;
+
+	nic_burst_begin(w->core);
+	n = rte_eth_rx_burst(w->run->nic->port, 0, ms, BURST);
+	nic_burst_end(w->core);
+	return n;
+}
+
 /* The device takes what it has room for; the rest waits, and meanwhile nothing is received. */
 static void out_flush(struct worker *w)
 {
 	struct frames *f = w->frames;
-	const uint16_t n = rte_eth_tx_burst(
-		w->run->nic->port, 0, f->out + f->out_at, (uint16_t)(f->nr_out - f->out_at));
+	uint16_t n;
 
+	nic_burst_begin(w->core);
+	n = rte_eth_tx_burst(
+		w->run->nic->port, 0, f->out + f->out_at, (uint16_t)(f->nr_out - f->out_at));
+	nic_burst_end(w->core);
 	f->out_at = (uint16_t)(f->out_at + n);
 	w->core->ctr.tx_pkts += n;
 	w->has_moved |= n > 0;
@@ -75,7 +89,7 @@ static void echo_work(struct worker *w)
 		return;
 	}
 	if (f->nr_out == 0) {
-		f->nr_out = rte_eth_rx_burst(w->run->nic->port, 0, f->out, BURST);
+		f->nr_out = burst_receive(w, f->out);
 		w->core->ctr.rx_pkts += f->nr_out;
 		worker_count(&w->ctr.answers, f->nr_out);
 		for (uint16_t i = 0; i < f->nr_out; i++) {
@@ -149,7 +163,7 @@ static void frame_take(struct worker *w, const uint8_t *frame, uint32_t len, uin
 static void frames_receive(struct worker *w)
 {
 	struct rte_mbuf *ms[BURST];
-	const uint16_t n = rte_eth_rx_burst(w->run->nic->port, 0, ms, BURST);
+	const uint16_t n = burst_receive(w, ms);
 	const uint64_t now = rte_rdtsc();
 
 	for (uint16_t i = 0; i < n; i++)

@@ -2,6 +2,7 @@
  *
  * What a run is made of.
  */
+#include "app/unmap_guard.h"
 #include "dataplane/clock.h"
 #include "dataplane/nic.h"
 #include "perf/load/run.h"
@@ -107,6 +108,7 @@ void run_destroy(struct run **runp)
 	if (!run)
 		return;
 	nic_close(&run->nic);
+	unmap_guard_watch(NULL, 0);
 	for (unsigned i = 0; i < run->nr_workers; i++)
 		worker_destroy(&run->workers[i]);
 	request_fini(&run->get);
@@ -162,6 +164,8 @@ int run_device_open(struct run *run, const volatile bool *stop, char *err, size_
 		return -EIO;
 	}
 	rc = nic_open(&cfg, run->nr_workers, &run->nic, err, err_len);
+	if (rc == 0 && nic_unmaps(run->nic))
+		unmap_guard_watch(run->cores, run->nr_workers);
 	for (unsigned i = 0; i < run->nr_workers && rc == 0; i++)
 		rc = nic_attach(run->nic, run->cores[i], err, err_len);
 	if (rc == 0)
