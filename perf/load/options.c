@@ -290,6 +290,8 @@ static const struct opt table[] = {
 		"(0: a request follows each reply)",
 		OPT_OWN, .take = take_rate, .modes = RATED,
 		.want = "at most 100m requests a second"},
+	{"give-up", "S", "ends it when nothing comes from the server for so long (10)", OPT_REAL,
+		AT(give_up_s), 0.5, 1e6, .modes = TIMED},
 	{"seed", "N", "of all random numbers (1)", OPT_COUNT64, AT(seed), 0, 1e18},
 
 	{NULL, NULL, "Result", OPT_GROUP},
@@ -461,6 +463,7 @@ int options_parse(struct options *o, int argc, char **argv, char *err, size_t er
 		.value_min = UINT32_MAX, /* nothing said: complete() */
 		.seconds = 10,
 		.warm_up_s = 1,
+		.give_up_s = 10,
 		.seed = 1};
 	for (int i = 1; i < argc && rc == 0; i++)
 		rc = opt_read(o, argc, argv, &i, &seen, err, err_len);

@@ -47,6 +47,7 @@ struct options {
 	double seconds, warm_up_s;
 	uint64_t nr_requests; /* 0: as long as it takes */
 	double rate;          /* requests a second, 0: closed loop */
+	double give_up_s;     /* without anything from the server */
 	uint64_t seed;
 	/* result */
 	const char *json;

@@ -12,13 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define POLL_US       2000
-#define CONNECT_MAX_S 10.0 /* without a further connection */
-#define ROUTE_MAX_S   3.0  /* until an IPv6 address of ours may be used */
-#define STALL_MAX_S   10.0 /* without anything from the server */
-#define FIRST_MAX_S   5.0  /* until the first connection or frame of those that have none yet */
-#define LINK_MAX_S    2.0  /* without a link */
-#define DRAIN_MAX_S   5.0  /* without a further reply */
+#define POLL_US     2000
+#define ROUTE_MAX_S 3.0 /* until an IPv6 address of ours may be used */
+#define LINK_MAX_S  1.0 /* without a link */
 
 static double now_s(void)
 {
@@ -57,6 +53,19 @@ static int error_take(const struct run *run)
 	for (unsigned i = 0; i < run->nr_workers && !error; i++)
 		error = atomic_exchange_explicit(&run->workers[i]->error, 0, memory_order_relaxed);
 	return error;
+}
+
+/* There is an error that will not go away by itself. */
+static bool error_seen(const struct run *run)
+{
+	for (unsigned i = 0; i < run->nr_workers; i++) {
+		const int error =
+			atomic_load_explicit(&run->workers[i]->error, memory_order_relaxed);
+
+		if (error && error != EHOSTUNREACH)
+			return true;
+	}
+	return false;
 }
 
 /* A counter of all workers. */
@@ -116,7 +125,7 @@ int run_connect(struct run *run, const volatile bool *stop, uint32_t nr, char *e
 		if (up != last)
 			since = now_s();
 		last = up;
-		if (now_s() - since > CONNECT_MAX_S)
+		if (now_s() - since > run->o->give_up_s)
 			return connect_failed(run, ETIMEDOUT, err, err_len);
 		if (*stop)
 			return -EINTR;
@@ -127,7 +136,8 @@ int run_connect(struct run *run, const volatile bool *stop, uint32_t nr, char *e
 
 /* What a wait watches for, to see that nothing will come of it any more. */
 struct watch {
-	double begin, moved, link; /* when something came last; when the link was there last */
+	double begin;
+	double moved, link; /* when something came last; when the link was there last */
 	uint64_t last;
 };
 
@@ -161,14 +171,13 @@ static const char *watch_look(struct watch *watch, const struct run *run, double
 		return "all connections are lost: what does the server's log say?";
 	if (run->mode == &worker_idle)
 		return NULL;
-	if (now - watch->moved > STALL_MAX_S)
-		return "nothing has come for 10 s: does the server still run?";
-	if (!has_conns && came == 0 && now - watch->begin > FIRST_MAX_S)
-		return run->mode == &worker_churn
-			       ? "no connection was made"
-			       : "no frame has come back: is millrace-load --mode echo at the "
-				 "other end?";
-	return NULL;
+	if (run->mode == &worker_churn && came == 0 && error_seen(run))
+		return "no connection can be made";
+	if (now - watch->moved <= run->o->give_up_s)
+		return NULL;
+	if (run->mode == &worker_frames)
+		return "no frame comes back: is millrace-load --mode echo at the other end?";
+	return "nothing comes from the server any more (--give-up): does it still run?";
 }
 
 const char *run_wait(
@@ -204,7 +213,8 @@ static void drain(struct run *run)
 
 	phase_set(run, PHASE_DRAIN);
 	usleep(POLL_US);
-	while (!all(run, offsetof(struct worker, is_drained)) && now_s() - since < DRAIN_MAX_S) {
+	while (!all(run, offsetof(struct worker, is_drained)) &&
+		now_s() - since < run->o->give_up_s) {
 		const uint64_t nr = nr_came(run);
 
 		if (nr != last)

@@ -12,8 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ANSWER_MAX_S 5.0
-#define SETTLE_US    200000
+#define SETTLE_US 200000
 
 static uint64_t client_rss(void)
 {
@@ -38,15 +37,16 @@ static uint64_t field(const char *text, const char *name)
 static int memory_ask(struct run *run, struct run_memory *m, char *err, size_t err_len)
 {
 	struct worker *w = run->workers[0];
-	const uint64_t end = clock_mono_us() + (uint64_t)(ANSWER_MAX_S * 1e6);
+	const uint64_t end = clock_mono_us() + (uint64_t)(run->o->give_up_s * 1e6);
 
 	usleep(SETTLE_US);
 	atomic_store_explicit(&w->is_asked, true, memory_order_release);
 	while (atomic_load_explicit(&w->is_asked, memory_order_acquire)) {
 		if (clock_mono_us() > end) {
 			snprintf(err, err_len,
-				"the server does not answer INFO within %.0f s: does it still run?",
-				ANSWER_MAX_S);
+				"the server does not answer INFO within %g s (--give-up): does it "
+				"still run?",
+				run->o->give_up_s);
 			return -ETIMEDOUT;
 		}
 		usleep(1000);

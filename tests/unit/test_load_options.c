@@ -49,7 +49,8 @@ static void defaults_are_those_of_the_help(void **state)
 	assert_int_equal(o.nr_cores, 1);
 	assert_int_equal(o.cpus[0], -1);
 	assert_int_equal(o.huge, -1);
-	assert_true(o.theta == 0 && o.rate == 0 && o.seconds == 10 && o.warm_up_s == 1);
+	assert_true(o.theta == 0 && o.rate == 0 && o.seconds == 10 && o.warm_up_s == 1 &&
+		    o.give_up_s == 10);
 	assert_false(o.load);
 	assert_null(o.json);
 }
@@ -59,10 +60,11 @@ static void everything_is_taken(void **state)
 	struct options o;
 
 	assert_int_equal(
-		parse(&o, WHERE "--port 7000 --cores 0,2-3 --connections=300 --pipeline 16 "
-				"--ratio 1:9 --keys 10m --key-size 20 --data-size 64-4kb "
-				"--key-pattern zipf:0.8 --seconds 2.5 --warm-up 0 --rate 200k "
-				"--requests 5k --seed 9 --json x --quiet --load --huge-pages no"),
+		parse(&o, WHERE
+			"--port 7000 --cores 0,2-3 --connections=300 --pipeline 16 "
+			"--ratio 1:9 --keys 10m --key-size 20 --data-size 64-4kb "
+			"--key-pattern zipf:0.8 --give-up 2 --seconds 2.5 --warm-up 0 --rate 200k "
+			"--requests 5k --seed 9 --json x --quiet --load --huge-pages no"),
 		0);
 	assert_int_equal(o.port, 7000);
 	assert_int_equal(o.nr_cores, 3);
@@ -77,6 +79,7 @@ static void everything_is_taken(void **state)
 	assert_int_equal(o.value_min, 64);
 	assert_int_equal(o.value_max, 4096);
 	assert_true(o.theta == 0.8 && o.seconds == 2.5 && o.warm_up_s == 0 && o.rate == 200000);
+	assert_true(o.give_up_s == 2);
 	assert_int_equal(o.nr_requests, 5000);
 	assert_int_equal(o.seed, 9);
 	assert_string_equal(o.json, "x");
@@ -144,6 +147,7 @@ static void what_is_wrong_is_told(void **state)
 		{WHERE "--data-size 5-", "512mb"},
 		{WHERE "--seconds 0", "from 0.1"},
 		{WHERE "--seconds nan", "from 0.1"},
+		{WHERE "--give-up 0", "from 0.5"},
 		{WHERE "--rate x", "requests a second"},
 		{WHERE "--cores 1-", "a list of at most 16"},
 		{WHERE "--cores 3-1", "a list of at most 16"},
