@@ -100,6 +100,7 @@ static int core_stats(const char *cmd, const char *params, struct rte_tel_data *
 	add(d, "loops", ctr->loops);
 	add(d, "busy_cycles", ctr->busy_cycles);
 	add(d, "idle_cycles", ctr->idle_cycles);
+	add(d, "sleep_cycles", ctr->sleep_cycles);
 	add(d, "cycles_per_second", (UINT64_C(1000000) << 32) / ac->us_per_cycle);
 	add(d, "sleeps", ctr->sleeps);
 	add(d, "commands", ac->nr_commands);

@@ -245,8 +245,10 @@ int core_run(struct core *core)
 				core->idle_since_us = core->now_us;
 			if (core->adaptive && core->now_us - core->idle_since_us >= IDLE_SPIN_US) {
 				core_sleep(core);
+				last = now;
 				now = clock_cycles();
 				core->ctr.idle_cycles += now - last;
+				core->ctr.sleep_cycles += now - last;
 			}
 		}
 		last = now;

@@ -55,6 +55,7 @@ struct core_ops {
 
 struct core_counters { /* single writer; read by telemetry */
 	uint64_t loops, busy_cycles, idle_cycles, sleeps;
+	uint64_t sleep_cycles; /* a part of idle_cycles */
 	uint64_t rx_pkts, tx_pkts, rx_bytes, tx_bytes, rx_spread, tx_drops, rx_drops;
 	uint64_t rx_large; /* packets that stood for several segments */
 	uint64_t sock_reads, sock_writes, msgs;
