@@ -61,8 +61,8 @@ def machine_seconds():
 
 
 class Contestant:
-    """A server that runs. busy(): the processor seconds that it has used so far for work; used():
-    those for idle polling too."""
+    """A server that runs. busy_between(counts() at one time, at another): the processor seconds that
+    it used meanwhile for work; used(): those so far, for idle polling too."""
 
     def __init__(self, arena, entry, number):
         self.arena = arena
@@ -138,9 +138,13 @@ class Peer(Contestant):
         self.server.cpus = entry.cpus
         self.server.start()
 
-    def busy(self):
+    def counts(self):
         """Children too: a fork's work counts when it has ended."""
         return self.used()
+
+    @staticmethod
+    def busy_between(before, after):
+        return after - before
 
     def load_device(self):
         return [
@@ -204,7 +208,7 @@ class Millrace(Contestant):
         self.server.cpus = entry.cpus
         self.server.start()
         self.host = self.device.address
-        self.hz = self.server.telemetry("/millrace/core,0")["cycles_per_second"]
+        self.nr_cores = len(self.server.telemetry("/millrace/cores"))
 
     def device_make(self):
         if self.entry.memif:
@@ -212,32 +216,41 @@ class Millrace(Contestant):
         lab = self.arena.lab
         return lab.device(lab.home, self.far, kind=self.arena.device, number=self.number)
 
-    def poll_threads(self):
-        """(seconds of processor of the threads that poll, of all others)"""
-        poll = others = 0.0
+    def thread_seconds(self):
+        """([of each thread that polls], of all others)"""
+        poll, others = {}, 0.0
         folder = f"/proc/{self.server.pid}/task"
         for task in os.listdir(folder):
             try:
                 with open(f"{folder}/{task}/comm", encoding="utf-8") as comm:
-                    is_poll = comm.read().startswith("mr-poll")
+                    name = re.fullmatch(r"mr-poll-(\d+)\n", comm.read())
             except OSError:
                 continue  # a thread that has ended
             seconds = stat_seconds(f"{folder}/{task}/stat")
-            if is_poll:
-                poll += seconds
+            if name:
+                poll[int(name[1])] = seconds
             else:
                 others += seconds
-        return poll, others
+        return [poll[number] for number in sorted(poll)], others
 
-    def busy(self):
-        """The process without idle polling: the cycles that the poll loops count as busy."""
-        nr = len(self.server.telemetry("/millrace/cores"))
-        busy = sum(
-            self.server.telemetry(f"/millrace/core,{core}")["busy_cycles"] for core in range(nr)
-        )
-        poll, others = self.poll_threads()
-        # Cycles pass while another thread has the processor, too.
-        return min(busy / self.hz, poll) + others
+    def counts(self):
+        """What busy_between() takes two of."""
+        names = ("busy_cycles", "idle_cycles", "sleep_cycles")
+        cores = [self.server.telemetry(f"/millrace/core,{core}") for core in range(self.nr_cores)]
+        poll, others = self.thread_seconds()
+        check(len(poll) == len(cores), f"{len(cores)} cores poll, but {len(poll)} threads do")
+        return others, [(s, *(core[n] for n in names)) for s, core in zip(poll, cores)]
+
+    @staticmethod
+    def busy_between(before, after):
+        """The process without idle polling: of each poll core's processor time the part of its
+        waking cycles that it counts as busy. Cycles alone would not do: they also pass while
+        another program has the processor."""
+        seconds = after[0] - before[0]
+        for old, new in zip(before[1], after[1]):
+            used, busy, idle, asleep = (x - y for x, y in zip(new, old))
+            seconds += used * busy / max(1, busy + idle - asleep)
+        return seconds
 
     def load_device(self):
         nic = "net_af_xdp0,iface={},start_queue=0,queue_count=1"

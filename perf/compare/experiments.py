@@ -94,13 +94,14 @@ def turns(contestants, count):
 
 def measure_once(plan, client, contestant, load):
     with plan.arena.alone(contestant):
-        commands, busy, server = contestant.commands(), contestant.busy(), contestant.used()
+        commands, counts, server = contestant.commands(), contestant.counts(), contestant.used()
         used, everything, start = children_seconds(), machine_seconds(), time.monotonic()
         values, command = client.run(contestant, load)
         took, used = time.monotonic() - start, children_seconds() - used
         everything = machine_seconds() - everything - used
         everything -= contestant.used() - server
-        busy, commands = contestant.busy() - busy, contestant.commands() - commands
+        busy = contestant.busy_between(counts, contestant.counts())
+        commands = contestant.commands() - commands
     check(commands > 0, f"{contestant.name} counts no commands")
     values["busy_us"] = busy / commands * 1e6
     values["busy_cores"] = values["busy_us"] * values["ops"] / 1e6
@@ -268,10 +269,11 @@ def sync_measure(plan, contestant, replica, count, number):
         ("sink", lambda: sync.to_sink(contestant)),
         ("replica", lambda: sync.to_replica(contestant, replica, count)),
     ):
-        busy = contestant.busy()
+        counts = contestant.counts()
         values = run()
         time.sleep(FORK_S)
-        values["busy_ms_per_mb"] = (contestant.busy() - busy) * 1000 / plan.sync_mb
+        busy = contestant.busy_between(counts, contestant.counts())
+        values["busy_ms_per_mb"] = busy * 1000 / plan.sync_mb
         values["mb_per_s"] = plan.sync_mb / values["seconds"]
         case = "first, sink" if number == 0 and kind == "sink" else kind
         plan.add("fullsync", case, contestant.name, number, values, kind)
