@@ -77,7 +77,9 @@ void nic_offload_choose(struct nic *nic, const struct rte_eth_dev_info *info)
 		nic->tx_offloads |= info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
 	}
 	nic->tx_offloads |= info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
-	if (!(nic->tx_offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS))
+	/* net_null does not say so, but what it drops may be anything. */
+	if (!(nic->tx_offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) &&
+		strcmp(info->driver_name, "net_null") != 0)
 		return;
 	nic->has_refs = copies_itself(nic, info);
 	if ((tx & tso) == tso)
@@ -94,7 +96,6 @@ void nic_offload_tell(const struct nic *nic, struct net_cfg *cfg)
 		{RTE_ETH_TX_OFFLOAD_IPV4_CKSUM, NET_TX_IP_CSUM},
 		{RTE_ETH_TX_OFFLOAD_TCP_CKSUM, NET_TX_TCP_CSUM},
 		{RTE_ETH_TX_OFFLOAD_VLAN_INSERT, NET_TX_VLAN},
-		{RTE_ETH_TX_OFFLOAD_MULTI_SEGS, NET_TX_CHAIN},
 		{RTE_ETH_TX_OFFLOAD_TCP_TSO, NET_TX_TSO},
 	};
 
@@ -103,8 +104,10 @@ void nic_offload_tell(const struct nic *nic, struct net_cfg *cfg)
 			cfg->offloads |= map[i].stack;
 	if (nic->has_refs)
 		cfg->offloads |= NET_TX_REF;
-	if (nic->max_pieces)
+	if (nic->max_pieces) {
+		cfg->offloads |= NET_TX_CHAIN;
 		cfg->max_pieces = nic->max_pieces;
+	}
 }
 
 void nic_facts_get(const struct nic *nic, struct nic_facts *facts)

@@ -242,6 +242,8 @@ int nic_attach(struct nic *nic, struct core *core, char *err, size_t err_len)
 	rc = net_init(&q->net, &cfg, &q->pool, &net_ops, q, core->now_us);
 	if (rc)
 		goto failed;
+	/* Its packets are sent, and freed then, by its own core, unless another has the queue. */
+	q->net.obufs.is_own = q->polls;
 	nic->queues[core->id] = q;
 	core->queues[core->nr_nets] = q;
 	core->nets[core->nr_nets++] = &q->net;

@@ -112,12 +112,20 @@ static void seg_free(struct obuf_pool *pool, struct obuf_seg *seg)
 		release(ctx);
 }
 
+/* One reference less. True: it was the last. */
+static bool refs_drop(struct obuf_seg *seg)
+{
+	if (!seg->pool->is_own)
+		return __atomic_fetch_sub(&seg->refs, 1, __ATOMIC_ACQ_REL) == 1;
+	__atomic_store_n(&seg->refs, seg->refs - 1, __ATOMIC_RELAXED);
+	return seg->refs == 0;
+}
+
 /* The obuf has no more use for it. Only the owner makes new holders out of none, so what it finds
    alone is alone. */
 static void seg_put(struct obuf_pool *pool, struct obuf_seg *seg)
 {
-	if (__atomic_load_n(&seg->refs, __ATOMIC_ACQUIRE) == 1 ||
-		__atomic_fetch_sub(&seg->refs, 1, __ATOMIC_ACQ_REL) == 1)
+	if (__atomic_load_n(&seg->refs, __ATOMIC_ACQUIRE) == 1 || refs_drop(seg))
 		seg_free(pool, seg);
 }
 
@@ -126,7 +134,7 @@ void obuf_seg_put(struct obuf_seg *seg)
 	struct obuf_pool *pool = seg->pool;
 	struct obuf_seg *top;
 
-	if (__atomic_fetch_sub(&seg->refs, 1, __ATOMIC_ACQ_REL) != 1)
+	if (!refs_drop(seg))
 		return;
 	top = __atomic_load_n(&pool->returned, __ATOMIC_RELAXED);
 	do {

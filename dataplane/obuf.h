@@ -44,6 +44,7 @@ struct obuf_pool {
 	uint64_t free_bytes_max; /* beyond this, chunks go back to malloc */
 	uint64_t used_bytes;     /* in obufs now, headers included */
 	uint64_t used_bytes_max; /* beyond this, appends fail with -ENOMEM */
+	bool is_own; /* the owner's thread alone puts pieces: no atomics; set before the first */
 };
 
 /* Called once when the referenced bytes were consumed or discarded and no packet shows them any
@@ -183,10 +184,14 @@ struct obuf_piece {
 uint32_t obuf_pieces_get(struct obuf *ob, uint64_t off, uint32_t len, struct obuf_piece *pieces,
 	uint32_t max, uint32_t *described);
 
-/* One more reference for another holder, and its end. Any thread; obuf_seg_get() by who has one. */
+/* One more reference for another holder, and its end. Any thread, unless the pool is_own;
+   obuf_seg_get() by who has one. */
 static inline void obuf_seg_get(struct obuf_seg *seg)
 {
-	__atomic_fetch_add(&seg->refs, 1, __ATOMIC_RELAXED);
+	if (seg->pool->is_own)
+		__atomic_store_n(&seg->refs, seg->refs + 1, __ATOMIC_RELAXED);
+	else
+		__atomic_fetch_add(&seg->refs, 1, __ATOMIC_RELAXED);
 }
 void obuf_seg_put(struct obuf_seg *seg);
 

@@ -21,7 +21,8 @@
 
 #define FEED_FRAME_MAX 1514u
 
-enum feed_op { FEED_GET, FEED_SET, FEED_MIX, FEED_PING };
+/* FEED_BULK: GETs of values that many frames hold, stored piece by piece with SETRANGE. */
+enum feed_op { FEED_GET, FEED_SET, FEED_MIX, FEED_PING, FEED_BULK };
 
 struct feed_cfg {
 	unsigned conns;    /* per core */
@@ -34,7 +35,7 @@ struct feed_cfg {
 	bool soft_csum; /* frames carry checksums that the server has to verify */
 };
 
-/* Reads "conns=64,pipeline=1,op=get|set|mix|ping,keys=N,value=N,zipf=X,warmup=S,seconds=S,
+/* Reads "conns=64,pipeline=1,op=get|set|mix|ping|bulk,keys=N,value=N,zipf=X,warmup=S,seconds=S,
  * csum=soft|hard"; what is not named is as above from left to right, with 1000000 keys of 32 bytes,
  * uniform, 1 s and 3 s, hard. 0, or -EINVAL with a message. */
 int feed_cfg_parse(const char *text, struct feed_cfg *cfg, char *err, size_t err_len);

@@ -17,6 +17,8 @@
 #define KEY_DIGITS  10
 #define ZIPF_DRAWS  (1u << 20)
 #define PORT_FIRST  1024u
+#define BULK_MAX    (16u << 20)
+#define BULK_PIECE  1024u /* of a value, to store it */
 
 /* MSS 1460, SACK permitted, window scale 7 */
 static const uint8_t syn_opts[12] = {2, 4, 0x05, 0xb4, 4, 2, 1, 1, 3, 3, 7, 1};
@@ -33,6 +35,11 @@ struct client {
 	uint32_t nr_cmds; /* under way */
 	uint32_t expect_len, expect_at;
 	char *expect;
+	/* FEED_BULK */
+	bool is_loading; /* key, up to load_at */
+	bool is_value;   /* what is expected is the value of key, not `expect` */
+	bool is_unacked; /* on the ring of those who owe an ACK */
+	uint32_t key, load_at;
 };
 
 struct feed {
@@ -43,6 +50,8 @@ struct feed {
 	uint32_t *by_port; /* port - PORT_FIRST -> client + 1 */
 	uint32_t *ready;   /* ring of clients that may send */
 	uint32_t ready_head, ready_tail, ready_mask;
+	uint32_t *acks; /* FEED_BULK: ring of clients that have got a part of a value */
+	uint32_t ack_head, ack_tail;
 	unsigned nr_up;
 	uint32_t load_next; /* next key to load */
 	uint64_t nr_loading;
@@ -64,12 +73,12 @@ struct feed {
 
 static bool cfg_word(struct feed_cfg *cfg, const char *key, const char *val)
 {
-	static const char *const ops[] = {"get", "set", "mix", "ping"};
+	static const char *const ops[] = {"get", "set", "mix", "ping", "bulk"};
 	char *end;
 	double n = strtod(val, &end);
 
 	if (strcmp(key, "op") == 0) {
-		for (unsigned i = 0; i < 4; i++) {
+		for (unsigned i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
 			if (strcmp(val, ops[i]) == 0) {
 				cfg->op = (enum feed_op)i;
 				return true;
@@ -129,9 +138,14 @@ int feed_cfg_parse(const char *text, struct feed_cfg *cfg, char *err, size_t err
 			return -EINVAL;
 		}
 	}
+	if (cfg->op == FEED_BULK && (cfg->pipeline != 1 || cfg->value_len > BULK_MAX)) {
+		snprintf(err, err_len, "feed: bulk has a pipeline of 1, and values up to %u bytes",
+			BULK_MAX);
+		return -EINVAL;
+	}
 	if (cfg->conns < 1 || cfg->conns > 16384 || cfg->pipeline < 1 || cfg->nr_keys < 1 ||
 		cfg->value_len < KEY_DIGITS || cfg->seconds < 1 ||
-		cfg->pipeline * (uint64_t)set_len(cfg) > PAYLOAD_MAX) {
+		(cfg->op != FEED_BULK && cfg->pipeline * (uint64_t)set_len(cfg) > PAYLOAD_MAX)) {
 		snprintf(err, err_len,
 			"feed: out of range: 1 to 16384 conns, values from %d bytes, and the SETs of one pipeline "
 			"must fit %u bytes",
@@ -224,16 +238,17 @@ static void hdr_make(struct feed *f)
 
 static bool clients_make(struct feed *f)
 {
-	uint32_t size = 1, reply = f->cfg.value_len + 32;
+	uint32_t size = 1, reply = f->cfg.op == FEED_BULK ? 32 : f->cfg.value_len + 32;
 	uint16_t port = PORT_FIRST;
 
 	while (size < f->cfg.conns + 1)
 		size *= 2;
 	f->ready_mask = size - 1;
 	f->ready = calloc(size, sizeof(*f->ready));
+	f->acks = calloc(size, sizeof(*f->acks));
 	f->clients = calloc(f->cfg.conns, sizeof(*f->clients));
 	f->by_port = calloc(65536, sizeof(*f->by_port));
-	if (!f->ready || !f->clients || !f->by_port)
+	if (!f->ready || !f->acks || !f->clients || !f->by_port)
 		return false;
 	for (uint32_t i = 0; i < f->cfg.conns; i++) {
 		struct client *c = &f->clients[i];
@@ -297,6 +312,7 @@ void feed_destroy(struct feed **feed)
 	free(f->clients);
 	free(f->by_port);
 	free(f->ready);
+	free(f->acks);
 	free(f->draws);
 	free(f->bulk);
 	free(f);
@@ -339,11 +355,59 @@ static char *command_put(struct feed *f, struct client *c, char *at, bool is_set
 	return at;
 }
 
+/* The next piece of a value; the reply is how long it is then. 0: every key has somebody who loads
+ * it. */
+static uint32_t piece_make(struct feed *f, struct client *c, char *payload)
+{
+	uint32_t n, len = f->cfg.value_len;
+	char *at;
+
+	if (!c->is_loading) {
+		if (f->load_next >= f->cfg.nr_keys)
+			return 0;
+		c->is_loading = true;
+		c->key = f->load_next;
+		c->load_at = 0;
+		f->load_next += f->nr;
+		f->nr_loading++;
+	}
+	n = len - c->load_at < BULK_PIECE ? len - c->load_at : BULK_PIECE;
+	at = text_put(payload, "*4\r\n$8\r\nSETRANGE\r\n$14\r\nkey:", 27);
+	digits_put(at, c->key);
+	at += KEY_DIGITS;
+	at += sprintf(
+		at, "\r\n$%d\r\n%u\r\n$%u\r\n", snprintf(NULL, 0, "%u", c->load_at), c->load_at, n);
+	memcpy(at, f->bulk + f->bulk_head + c->load_at, n);
+	if (c->load_at == 0)
+		digits_put(at, c->key);
+	at = text_put(at + n, "\r\n", 2);
+	c->load_at += n;
+	c->expect_len = (uint32_t)sprintf(c->expect, ":%u\r\n", c->load_at);
+	c->is_loading = c->load_at < len;
+	c->nr_cmds = !c->is_loading;
+	return (uint32_t)(at - payload);
+}
+
+static uint32_t value_get_make(struct feed *f, struct client *c, char *payload)
+{
+	char *at = text_put(payload, "*2\r\n$3\r\nGET\r\n$14\r\nkey:", 22);
+
+	c->key = key_draw(f);
+	digits_put(at, c->key);
+	at = text_put(at + KEY_DIGITS, "\r\n", 2);
+	c->is_value = true;
+	c->expect_len = f->bulk_len;
+	c->nr_cmds = 1;
+	return (uint32_t)(at - payload);
+}
+
 static uint32_t request_make(struct feed *f, struct client *c, char *payload)
 {
 	char *at = payload;
 
 	c->expect_len = c->expect_at = c->nr_cmds = 0;
+	if (f->cfg.op == FEED_BULK)
+		return f->is_started ? value_get_make(f, c, payload) : piece_make(f, c, payload);
 	for (unsigned i = 0; i < f->cfg.pipeline; i++) {
 		if (f->is_started && f->cfg.op == FEED_PING) {
 			at = text_put(at, "*1\r\n$4\r\nPING\r\n", 14);
@@ -429,6 +493,11 @@ uint32_t feed_next(struct feed *f, uint8_t *frame)
 
 	if (f->is_asked)
 		return arp_reply_make(f, frame);
+	if (f->ack_head != f->ack_tail) {
+		c = &f->clients[f->acks[f->ack_head++ & f->ready_mask]];
+		c->is_unacked = false;
+		return frame_finish(f, c, frame, 0, TCP_ACK);
+	}
 	if (f->ready_head == f->ready_tail)
 		return 0;
 	i = f->ready[f->ready_head & f->ready_mask];
@@ -460,14 +529,36 @@ static bool fail(struct feed *f, const char *why)
 	return false;
 }
 
+/* The value's first bytes are its key's digits; otherwise all are the same. */
+static bool is_expected(
+	const struct feed *f, const struct client *c, const uint8_t *data, uint32_t len)
+{
+	const uint32_t at = c->expect_at, from = f->bulk_head, to = from + KEY_DIGITS;
+	char head[64];
+
+	if (!c->is_value)
+		return memcmp(c->expect + at, data, len) == 0;
+	if (at >= to)
+		return memcmp(f->bulk + at, data, len) == 0;
+	memcpy(head, f->bulk, to);
+	digits_put(head + from, c->key);
+	if (len <= to - at)
+		return memcmp(head + at, data, len) == 0;
+	return memcmp(head + at, data, to - at) == 0 &&
+	       memcmp(f->bulk + to, data + (to - at), len - (to - at)) == 0;
+}
+
 static bool reply_take(struct feed *f, struct client *c, const uint8_t *data, uint32_t len)
 {
-	if (!c->is_waiting || len > c->expect_len - c->expect_at ||
-		memcmp(c->expect + c->expect_at, data, len) != 0)
+	if (!c->is_waiting || len > c->expect_len - c->expect_at || !is_expected(f, c, data, len))
 		return fail(f, "a reply is not what it has to be");
 	c->expect_at += len;
+	if (c->expect_at < c->expect_len && c->is_value && !c->is_unacked) {
+		c->is_unacked = true;
+		f->acks[f->ack_tail++ & f->ready_mask] = (uint32_t)(c - f->clients);
+	}
 	if (c->expect_at == c->expect_len) {
-		c->is_waiting = false;
+		c->is_waiting = c->is_value = false;
 		f->nr_replies += c->nr_cmds;
 		if (!f->is_started)
 			f->nr_loading -= c->nr_cmds < f->nr_loading ? c->nr_cmds : f->nr_loading;

@@ -70,7 +70,7 @@ static uint64_t thread_cpu_us(void)
  * not count; `share` says how much of the time that was. */
 static void report(void)
 {
-	static const char *const ops[] = {"get", "set", "mix", "ping"};
+	static const char *const ops[] = {"get", "set", "mix", "ping", "bulk"};
 	double hz = 0, rate = 0, serve = 0, feed = 0, frames = 0, share = 0;
 
 	for (unsigned i = 0; i < run.nr; i++) {
@@ -88,10 +88,10 @@ static void report(void)
 	serve /= run.nr, feed /= run.nr, frames /= run.nr, share /= run.nr;
 	printf("{\"op\":\"%s\",\"cores\":%u,\"conns\":%u,\"pipeline\":%u,\"value\":%u,\"keys\":%u,\"zipf\":%.2f,"
 	       "\"mops\":%.3f,\"serve_cycles\":%.0f,\"feed_cycles\":%.0f,\"frames\":%.3f,\"serve_mops_core\":%.3f,"
-	       "\"ghz\":%.2f,\"share\":%.2f}\n",
+	       "\"serve_gbit_core\":%.2f,\"ghz\":%.2f,\"share\":%.2f}\n",
 		ops[run.cfg.op], run.nr, run.cfg.conns, run.cfg.pipeline, run.cfg.value_len,
 		run.cfg.nr_keys, run.cfg.zipf, rate, serve, feed, frames, hz / serve / 1e6,
-		hz / 1e9, share);
+		hz / serve * run.cfg.value_len * 8 / 1e9, hz / 1e9, share);
 	fflush(stdout);
 }
 

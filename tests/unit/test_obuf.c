@@ -147,13 +147,14 @@ static void pieces_show_the_bytes_where_they_lie(void **state)
 	assert_int_equal(released, 1);
 }
 
-static void piece_outlives_what_was_consumed(void **state)
+static void piece_outlives(bool is_own)
 {
 	static const char big[1000] = "start";
 	struct obuf_piece pieces[4];
 	uint32_t len;
 	int released = 0;
 
+	pool.is_own = is_own;
 	obuf_append(&ob, "<", 1);
 	obuf_append_ref(&ob, big, sizeof(big), count_release, &released);
 	assert_int_equal(obuf_pieces_get(&ob, 0, 1001, pieces, 4, &len), 2);
@@ -171,6 +172,12 @@ static void piece_outlives_what_was_consumed(void **state)
 	obuf_pool_reap(&pool);
 	assert_int_equal(released, 1);
 	assert_int_equal(pool.used_bytes, 0);
+}
+
+static void piece_outlives_what_was_consumed(void **state)
+{
+	piece_outlives(false);
+	piece_outlives(true);
 }
 
 #define NR_PIECES 20000
