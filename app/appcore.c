@@ -136,6 +136,7 @@ int app_core_create(struct server *srv, unsigned id, struct core **cores, bool a
 	ac->srv = srv;
 	ac->id = id;
 	ac->expire_part = id;
+	resp_parser_init(&ac->parser);
 	TAILQ_INIT(&ac->clients);
 	TAILQ_INIT(&ac->dirty);
 	TAILQ_INIT(&ac->waiters);
@@ -172,6 +173,7 @@ void app_core_destroy(struct app_core **acp)
 		return;
 	core_destroy(&ac->core);
 	propagation_destroy(&ac->prop);
+	resp_parser_fini(&ac->parser);
 	free(ac);
 	*acp = NULL;
 }

@@ -22,6 +22,7 @@ struct queued {
 
 struct apply {
 	struct client *client;
+	struct resp_parser parser;
 	bool replay;
 	struct encbuf in; /* received, not yet executed; a run stays here until its EXEC */
 	size_t pos;       /* parsed so far (bytes of a run under way lie before it) */
@@ -40,9 +41,11 @@ struct apply *apply_create(struct app_core *ac, bool replay)
 	if (!a)
 		return NULL;
 	a->replay = replay;
+	resp_parser_init(&a->parser);
 	a->client = client_create(
 		ac, NULL, CLIENT_AUTHENTICATED | (replay ? CLIENT_REPLAY : CLIENT_MASTER));
 	if (!a->client) {
+		resp_parser_fini(&a->parser);
 		free(a);
 		return NULL;
 	}
@@ -56,6 +59,7 @@ void apply_destroy(struct apply **ap)
 	if (!a)
 		return;
 	client_destroy(&a->client);
+	resp_parser_fini(&a->parser);
 	encbuf_fini(&a->in);
 	free(a->queue);
 	free(a);
@@ -68,7 +72,7 @@ void apply_reset(struct apply *a)
 	a->in_run = false;
 	a->nr_queued = 0;
 	a->error = NULL;
-	resp_parser_reset(&a->client->parser);
+	resp_parser_reset(&a->parser);
 }
 
 struct client *apply_client(const struct apply *a)
@@ -140,9 +144,9 @@ static enum resp_status parse_at(struct apply *a, size_t off, size_t *used)
 	struct resp_limits limits = stream_limits(a);
 	enum resp_status st;
 
-	st = resp_parse(&c->parser, &limits, a->in.ptr + off, a->in.len - off, used);
-	c->argv = c->parser.argv;
-	c->argc = c->parser.argc;
+	st = resp_parse(&a->parser, &limits, a->in.ptr + off, a->in.len - off, used);
+	c->argv = a->parser.argv;
+	c->argc = a->parser.argc;
 	return st;
 }
 
@@ -301,11 +305,11 @@ bool apply_resume(struct apply *a)
 		if (st == RESP_MORE)
 			break;
 		if (st == RESP_ERR) {
-			a->error = c->parser.err;
+			a->error = a->parser.err;
 			break;
 		}
 		if (!step(a, a->pos + used)) {
-			resp_parser_reset(&c->parser);
+			resp_parser_reset(&a->parser);
 			return a->error != NULL;
 		}
 		a->pos += used;

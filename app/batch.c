@@ -45,22 +45,23 @@ static const struct command *name_find(
 
 /* What the parser holds, if it is a command that may wait. The arguments of an inline request lie
  * in the parser, which goes on to the next one. */
-static const struct command *waiting_kind(const struct client *c, const char *raw, size_t raw_len)
+static const struct command *waiting_kind(
+	const struct client *c, const struct resp_parser *parser, const char *raw, size_t raw_len)
 {
 	const struct command *cmd;
-	uint32_t argc = c->parser.argc;
+	uint32_t argc = parser->argc;
 
 	if (*raw != '*' || argc == 0 || argc > BATCH_ARGS || (c->flags & CLIENT_REPLICA))
 		return NULL;
-	cmd = name_find(&c->ac->batch, c, c->parser.argv, raw + raw_len);
+	cmd = name_find(&c->ac->batch, c, parser->argv, raw + raw_len);
 	if (!cmd || (cmd->arity > 0 ? (uint32_t)cmd->arity != argc : argc < (uint32_t)-cmd->arity))
 		return NULL;
 	return cmd;
 }
 
-bool batch_add(struct client *c, const char *raw, size_t raw_len)
+bool batch_add(struct client *c, const struct resp_parser *parser, const char *raw, size_t raw_len)
 {
-	const struct command *cmd = waiting_kind(c, raw, raw_len);
+	const struct command *cmd = waiting_kind(c, parser, raw, raw_len);
 	struct batch *b = &c->ac->batch;
 	struct batch_item *it;
 
@@ -76,9 +77,9 @@ bool batch_add(struct client *c, const char *raw, size_t raw_len)
 	it->cmd = cmd;
 	it->raw = raw;
 	it->raw_len = raw_len;
-	it->argc = c->parser.argc;
+	it->argc = parser->argc;
 	for (uint32_t i = 0; i < it->argc; i++)
-		it->argv[i] = c->parser.argv[i];
+		it->argv[i] = parser->argv[i];
 	it->key = ks_key(c->srv->ks, it->argv[cmd->first_key].ptr, it->argv[cmd->first_key].len);
 	ks_prefetch(c->srv->ks, c->db, &it->key);
 	return true;

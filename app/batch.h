@@ -57,9 +57,9 @@ struct batch {
 	struct batch_item items[BATCH_MAX];
 };
 
-/* Takes the command that the client's parser holds (raw: its bytes), running the batch first when
+/* Takes the client's command that the parser holds (raw: its bytes), running the batch first when
  * it is full. False: not of the kind that waits, the caller runs the batch and then the command. */
-bool batch_add(struct client *c, const char *raw, size_t raw_len);
+bool batch_add(struct client *c, const struct resp_parser *parser, const char *raw, size_t raw_len);
 
 /* Runs everything. */
 void batch_run(struct app_core *ac);

@@ -44,11 +44,10 @@ struct client *client_create(struct app_core *ac, struct conn *conn, uint32_t fl
 	c->now_ms = c->created_ms = c->last_active_ms = ac->now_ms;
 	c->out = conn ? conn_obuf(conn) : NULL;
 	c->own_bytes = sizeof(*c) + (conn ? conn_footprint(conn) : 0);
-	resp_parser_init(&c->parser);
+	c->peer = c->local = "";
 	c->id = atomic_fetch_add(&ac->srv->next_client_id, 1);
 	c->user = strdup("default");
 	if (!c->user) {
-		resp_parser_fini(&c->parser);
 		free(c);
 		return NULL;
 	}
@@ -56,11 +55,28 @@ struct client *client_create(struct app_core *ac, struct conn *conn, uint32_t fl
 	return c;
 }
 
+/* Without memory for them they stay unknown. */
+static void ends_set(struct client *c, const struct conn *conn)
+{
+	char peer[64], local[64];
+	size_t len;
+
+	conn_addr(conn, peer, local, sizeof(peer));
+	len = strlen(peer) + 1;
+	c->peer = c->local = "";
+	free(c->ends);
+	c->ends = malloc(len + strlen(local) + 1);
+	if (!c->ends)
+		return;
+	c->peer = strcpy(c->ends, peer);
+	c->local = strcpy(c->ends + len, local);
+}
+
 void client_list_add(struct client *c, const struct conn *conn)
 {
 	struct server *srv = c->srv;
 
-	conn_addr(conn, c->peer, c->local, sizeof(c->peer));
+	ends_set(c, conn);
 	c->fd = conn->fd;
 	rte_spinlock_lock(&srv->clients_lock);
 	TAILQ_INSERT_TAIL(&srv->clients, c, registry_link);
@@ -119,7 +135,8 @@ void client_destroy(struct client **cp)
 		atomic_fetch_sub(&c->srv->nr_clients, 1);
 	}
 	reply_discard(c);
-	resp_parser_fini(&c->parser);
+	client_partial_drop(c);
+	free(c->ends);
 	free(c->in.buf);
 	free(c->name);
 	free(c->user);

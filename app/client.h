@@ -91,7 +91,7 @@ struct client {
 	uint64_t gate; /* replies queued so far wait for log_reply_mark() >= gate */
 	uint64_t held_gate,
 		held_end; /* among the waiters: output before held_end waits for held_gate only */
-	struct resp_parser parser;
+	struct resp_parser *partial; /* owned: an incomplete request; NULL: none is under way */
 	struct inbuf in;
 
 	/* blocked */
@@ -120,7 +120,8 @@ struct client {
 	uint64_t id;
 	char *name;               /* owned, NULL when not set */
 	char *user;               /* owned: name of the authenticated user, "default" */
-	char peer[64], local[64]; /* "ip:port" or "path:0" */
+	const char *peer, *local; /* "ip:port" or "path:0", or "" */
+	char *ends;               /* owned: both */
 	int fd;                   /* -1: not a kernel socket */
 	bool listed;              /* in srv->clients */
 	atomic_int unblock;       /* CLIENT UNBLOCK asked: 1 as a timeout, 2 with an error */

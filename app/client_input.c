@@ -26,6 +26,40 @@
 #define UNAUTH_BULK 16384
 #define MAX_ARGS    INT_MAX
 
+/* --- parsers ---
+ *
+ * All clients of a core share its parser, which is at rest between them. One whose request is
+ * incomplete takes the parser's state along, and goes on with a parser of its own until that
+ * request is complete.
+ */
+
+void client_partial_drop(struct client *c)
+{
+	if (!c->partial)
+		return;
+	resp_parser_fini(c->partial);
+	free(c->partial);
+	c->partial = NULL;
+}
+
+/* The request is incomplete. */
+static void partial_keep(struct client *c)
+{
+	struct resp_parser *shared = &c->ac->parser;
+
+	if (c->partial)
+		return;
+	c->partial = malloc(sizeof(*c->partial));
+	if (!c->partial) { /* it is read anew from its first byte */
+		resp_parser_reset(shared);
+		return;
+	}
+	*c->partial = *shared;
+	resp_parser_init(shared);
+}
+
+/* --- what waits --- */
+
 static bool inbuf_append(struct inbuf *in, const char *data, size_t len)
 {
 	if (len == 0)
@@ -63,7 +97,7 @@ bool client_input_unread(struct client *c, const char *data, size_t len)
 	ok = inbuf_append(&c->in, data, len) &&
 	     inbuf_append(&c->in, rest.buf + rest.pos, rest.len - rest.pos);
 	free(rest.buf);
-	resp_parser_reset(&c->parser); /* what it knew of an incomplete request begins later now */
+	client_partial_drop(c); /* it begins later now */
 	return ok;
 }
 
@@ -80,19 +114,16 @@ static void inbuf_shrink(struct inbuf *in)
 
 void client_input_trim(struct client *c)
 {
-	if (c->in.pos < c->in.len || client_is_stopped(c) || !(c->in.cap || c->parser.argv_cap))
+	if (c->in.pos < c->in.len || client_is_stopped(c) || !c->in.cap)
 		return;
 	free(c->in.buf);
 	memset(&c->in, 0, sizeof(c->in));
-	c->argv = NULL;
-	c->argc = 0;
-	resp_parser_trim(&c->parser);
 }
 
-static void protocol_error(struct client *c)
+static void protocol_error(struct client *c, const struct resp_parser *parser)
 {
 	c->ac->protocol_errors++;
-	reply_errf(c, "ERR %s", c->parser.err);
+	reply_errf(c, "ERR %s", parser->err);
 	client_close(c);
 }
 
@@ -160,30 +191,35 @@ static size_t run_bytes(struct client *c, const char *data, size_t len, bool may
 	size_t pos = 0;
 
 	while (pos < len && !client_is_stopped(c) && !(c->flags & CLIENT_ASAP)) {
+		struct resp_parser *parser = c->partial ? c->partial : &c->ac->parser;
 		size_t used = 0;
-		enum resp_status st = resp_parse(&c->parser, &limits, data + pos, len - pos, &used);
+		enum resp_status st = resp_parse(parser, &limits, data + pos, len - pos, &used);
+		bool is_taken;
 
-		if (st == RESP_MORE)
-			break;
-		if (st == RESP_OK && may_wait && batch_add(c, data + pos, used)) {
-			pos += used;
-			continue;
-		}
-		batch_run(c->ac);
-		if (client_is_stopped(c) || (c->flags & CLIENT_ASAP)) {
-			resp_parser_reset(&c->parser);
+		if (st == RESP_MORE) {
+			partial_keep(c);
 			break;
 		}
-		if (st == RESP_ERR) {
-			protocol_error(c);
-			return len;
+		is_taken = st == RESP_OK && may_wait && batch_add(c, parser, data + pos, used);
+		if (!is_taken) {
+			batch_run(c->ac);
+			if (client_is_stopped(c) || (c->flags & CLIENT_ASAP)) {
+				client_partial_drop(c);
+				break;
+			}
+			if (st == RESP_ERR) {
+				protocol_error(c, parser);
+				return len;
+			}
+			c->argv = parser->argv;
+			c->argc = parser->argc;
+			is_taken = client_run_one(c, NULL);
+			limits = limits_of(c); /* it may have been AUTH */
 		}
-		c->argv = c->parser.argv;
-		c->argc = c->parser.argc;
-		if (!client_run_one(c, NULL))
+		client_partial_drop(c);
+		if (!is_taken)
 			break;
 		pos += used;
-		limits = limits_of(c); /* it may have been AUTH */
 	}
 	if (!(c->flags & (CLIENT_CLOSE_AFTER | CLIENT_ASAP)))
 		return pos;

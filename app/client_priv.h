@@ -29,6 +29,8 @@ bool client_input_unread(struct client *c, const char *data, size_t len);
 /* A client that says nothing for a while keeps no room for what it may say: gives it back, unless
  * a request is incomplete or waits to be run. */
 void client_input_trim(struct client *c);
+/* Forgets what was known of an incomplete request: it will be read from its first byte on. */
+void client_partial_drop(struct client *c);
 /* Runs the command in c->argv. cmd: what it was found to be, or NULL. False: it has to be run
  * again, its bytes stay. */
 bool client_run_one(struct client *c, const struct command *cmd);

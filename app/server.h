@@ -80,7 +80,8 @@ struct app_core {
 	uint64_t nr_waiting_replies;
 	struct command_stats stats[MILLRACE_MAX_COMMANDS];
 
-	struct ks_key key_hint; /* of the command that runs from the batch; ptr NULL: none */
+	struct resp_parser parser; /* of whichever client's bytes are looked at */
+	struct ks_key key_hint;    /* of the command that runs from the batch; ptr NULL: none */
 	struct batch batch;
 };
 

@@ -42,12 +42,6 @@ void resp_parser_fini(struct resp_parser *p)
 	resp_parser_init(p);
 }
 
-void resp_parser_trim(struct resp_parser *p)
-{
-	if (p->need == 0)
-		resp_parser_fini(p);
-}
-
 void resp_parser_reset(struct resp_parser *p)
 {
 	p->argc = 0;

@@ -63,10 +63,6 @@ void resp_parser_fini(struct resp_parser *p);
 enum resp_status resp_parse(struct resp_parser *p, const struct resp_limits *limits,
 	const char *buf, size_t len, size_t *consumed);
 
-/* Gives the room for arguments back: the slices of the last request are dead now. Does nothing
- * while a request is incomplete. */
-void resp_parser_trim(struct resp_parser *p);
-
 /* Forgets an incomplete request. */
 void resp_parser_reset(struct resp_parser *p);
 

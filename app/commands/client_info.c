@@ -40,8 +40,8 @@ static void view_take(struct client_view *v, struct client *c)
 	v->cmd = atomic_load_explicit(&c->last_cmd, memory_order_relaxed);
 	v->name = c->name ? strdup(c->name) : NULL;
 	v->user = c->user && strcmp(c->user, "default") != 0 ? strdup(c->user) : NULL;
-	memcpy(v->peer, c->peer, sizeof(v->peer));
-	memcpy(v->local, c->local, sizeof(v->local));
+	snprintf(v->peer, sizeof(v->peer), "%s", c->peer);
+	snprintf(v->local, sizeof(v->local), "%s", c->local);
 }
 
 int client_id_compare(const void *a, const void *b)

@@ -19,7 +19,7 @@ from resp import encode
 KB, MB = 1 << 10, 1 << 20
 BATCH = 250
 # What an idle connection may cost, bytes; and what page and block sizes may add to all of them.
-IDLE_BYTES, ROUNDING = 2048, 4 * MB
+IDLE_BYTES, ROUNDING = 1792, 4 * MB
 QUIET = 2.5  # seconds, after which room for requests is given back
 
 

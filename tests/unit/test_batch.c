@@ -147,6 +147,7 @@ static int set_up(void **state)
 	atomic_store(&f.cfg.proto_max_bulk_len, 512 << 20);
 	atomic_store(&f.cfg.client_query_buffer_limit, 1 << 30);
 	f.ac.srv = &f.srv;
+	resp_parser_init(&f.ac.parser);
 	TAILQ_INIT(&f.ac.retry);
 	TAILQ_INIT(&f.ac.dirty);
 	for (int i = 0; i < NR_CLIENTS; i++) {
@@ -157,7 +158,6 @@ static int set_up(void **state)
 		c->conn = &f.conn[i];
 		c->resp = 2;
 		c->flags = CLIENT_AUTHENTICATED;
-		resp_parser_init(&c->parser);
 		f.conn[i].kind = CONN_TCP;
 		f.conn[i].user = c;
 	}
@@ -179,9 +179,10 @@ static int tear_down(void **state)
 {
 	burst_end();
 	for (int i = 0; i < NR_CLIENTS; i++) {
-		resp_parser_fini(&f.c[i].parser);
+		client_partial_drop(&f.c[i]);
 		free(f.c[i].in.buf);
 	}
+	resp_parser_fini(&f.ac.parser);
 	ks_destroy(&f.srv.ks);
 	return 0;
 }

@@ -35,6 +35,7 @@ struct fixture {
 	struct obuf_pool pool;
 	struct obuf out;
 	struct client c[NR_CLIENTS];
+	char peers[NR_CLIENTS][16];
 	struct slice argv[MAX_ARGS];
 	char password[32];
 	struct app_core other; /* of the third client */
@@ -113,8 +114,9 @@ static int set_up(void **state)
 		c->created_ms = NOW_MS - 90000;
 		c->cmd = &list;
 		atomic_init(&c->pub_active_ms, NOW_MS - 5000);
-		snprintf(c->peer, sizeof(c->peer), "10.0.0.%u:100", i + 1);
-		snprintf(c->local, sizeof(c->local), "10.0.0.9:6379");
+		snprintf(f->peers[i], sizeof(f->peers[i]), "10.0.0.%u:100", i + 1);
+		c->peer = f->peers[i];
+		c->local = "10.0.0.9:6379";
 		TAILQ_INSERT_TAIL(&f->srv.clients, c, registry_link);
 	}
 	atomic_init(&f->srv.nr_clients, NR_CLIENTS);
@@ -568,7 +570,7 @@ static void monitors_see_no_passwords(void **state)
 
 	monitor_start(&f->c[1]);
 	f->c[0].flags = CLIENT_UNIX;
-	snprintf(f->c[0].peer, sizeof(f->c[0].peer), "/run/s.sock:0");
+	f->c[0].peer = "/run/s.sock:0";
 	monitor_feed(&f->c[0], 2, argv);
 	assert_string_equal(output(f, 1),
 		"+1700000000.654321 [0 unix:/run/s.sock] \"AUTH\" \"(redacted)\"\r\n");

@@ -125,6 +125,7 @@ struct node {
 	struct obuf_pool pool;
 	struct obuf out;
 	struct client c;
+	struct resp_parser parser;
 };
 
 static void node_init(struct node *n)
@@ -147,12 +148,12 @@ static void node_init(struct node *n)
 	n->c.out = &n->out;
 	n->c.resp = 2;
 	n->c.now_ms = T0;
-	resp_parser_init(&n->c.parser);
+	resp_parser_init(&n->parser);
 }
 
 static void node_fini(struct node *n)
 {
-	resp_parser_fini(&n->c.parser);
+	resp_parser_fini(&n->parser);
 	obuf_fini(&n->out);
 	obuf_pool_fini(&n->pool);
 	propagation_destroy(&n->ac.prop);
@@ -198,8 +199,8 @@ static void node_apply(struct node *n, const char *bytes, size_t len)
 	size_t used = 0;
 
 	while (len > 0) {
-		assert_int_equal(resp_parse(&n->c.parser, &limits, bytes, len, &used), RESP_OK);
-		node_run(n, n->c.parser.argv, n->c.parser.argc);
+		assert_int_equal(resp_parse(&n->parser, &limits, bytes, len, &used), RESP_OK);
+		node_run(n, n->parser.argv, n->parser.argc);
 		bytes += used;
 		len -= used;
 	}

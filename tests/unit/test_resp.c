@@ -401,30 +401,6 @@ static void announced_arguments_take_no_memory(void **state)
 	resp_parser_fini(&p);
 }
 
-static void trim_gives_memory_back_between_requests(void **state)
-{
-	struct resp_parser p;
-	size_t consumed;
-
-	resp_parser_init(&p);
-	assert_int_equal(resp_parse(&p, &limits, "*1\r\n$1\r\na\r\n", 11, &consumed), RESP_OK);
-	assert_int_equal(resp_parse(&p, &limits, "echo 'b c'\r\n", 12, &consumed), RESP_OK);
-	assert_true(p.argv_cap > 0 && p.inline_cap > 0);
-	resp_parser_trim(&p);
-	assert_null(p.argv);
-	assert_int_equal(p.argv_cap + p.inline_cap, 0);
-	/* Within a request nothing changes. */
-	assert_int_equal(
-		resp_parse(&p, &limits, "*2\r\n$1\r\na\r\n$1\r", 14, &consumed), RESP_MORE);
-	resp_parser_trim(&p);
-	assert_true(p.argv_cap > 0);
-	assert_int_equal(
-		resp_parse(&p, &limits, "*2\r\n$1\r\na\r\n$1\r\nb\r\n", 18, &consumed), RESP_OK);
-	assert_int_equal(p.argc, 2);
-	assert_memory_equal(p.argv[1].ptr, "b", 1);
-	resp_parser_fini(&p);
-}
-
 static void memory_of_a_large_request_is_given_back(void **state)
 {
 	struct feed f;
@@ -560,7 +536,6 @@ int main(void)
 		cmocka_unit_test(a_long_argument_is_not_searched_again),
 		cmocka_unit_test(reset_forgets_the_request_under_way),
 		cmocka_unit_test(announced_arguments_take_no_memory),
-		cmocka_unit_test(trim_gives_memory_back_between_requests),
 		cmocka_unit_test(memory_of_a_large_request_is_given_back),
 		cmocka_unit_test(integers_have_one_form),
 		cmocka_unit_test(random_requests_survive_random_cuts),

@@ -37,7 +37,7 @@ static int setup(void **state)
 	f->c.cmd = &f->cmd;
 	f->c.argv = f->argv;
 	f->c.now_ms = 1700000000123;
-	snprintf(f->c.peer, sizeof(f->c.peer), "10.0.0.1:5000");
+	f->c.peer = "10.0.0.1:5000";
 	*state = f;
 	return 0;
 }
