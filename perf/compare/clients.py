@@ -215,7 +215,7 @@ class MillraceLoad(Client):
         with open(out, encoding="utf-8") as data:
             found = json.load(data)
         return {
-            "ops": found["requests_per_s"],
+            "ops": found["per_s"],
             "p50_ms": found["p50_us"] / 1000,
             "p99_ms": found["p99_us"] / 1000,
         }
