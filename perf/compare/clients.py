@@ -2,7 +2,7 @@
 """The clients: memtier_benchmark, redis-benchmark and millrace-load under one interface.
 
 A client turns a Load into a command line, and what the command leaves into a dict: ops (a second),
-p50_ms, p99_ms. Percentiles that a client does not tell are absent.
+p50_ms, p99_ms, and client_cores of a client that polls. What a client does not tell is absent.
 """
 import dataclasses
 import json
@@ -30,6 +30,7 @@ class Client:
     """cpus: those it runs on, one thread each."""
 
     can_pace = False  # keeps to Load.rate
+    raw_frames = False  # sees frames as they are: checksums are made in software, not left open
     note = ""  # what its figures mean
 
     def __init__(self, path, cpus):
@@ -85,7 +86,10 @@ class Client:
         text = self.execute(target, command, load.seconds)
         told = [self.name if word == self.path else word for word in command]
         told = ["client.json" if word == out else word for word in told]
-        return self.result(text, out, load), " ".join(told)
+        try:
+            return self.result(text, out, load), " ".join(told)
+        except (OSError, ValueError, KeyError, TypeError) as why:
+            raise Failed(f"{self.name} told something else than it used to: {why!r}") from None
 
 
 class Memtier(Client):
@@ -185,6 +189,7 @@ class MillraceLoad(Client):
     """Speaks to any server, over a DPDK device of its own that the target tells."""
 
     can_pace = True
+    raw_frames = True
     note = "one schedule for all, and latency counts from when a request was due"
 
     def version(self):
@@ -218,6 +223,7 @@ class MillraceLoad(Client):
             "ops": found["per_s"],
             "p50_ms": found["p50_us"] / 1000,
             "p99_ms": found["p99_us"] / 1000,
+            "client_cores": found["client_busy"] * len(self.cpus),
         }
 
 

@@ -63,9 +63,9 @@ class Plan:
     def cpus(self, count=1):
         return ",".join(map(str, self.server_cpus[:count]))
 
-    def entries(self, **more):
-        """Every server in its plain form."""
-        more = {"cpus": self.cpus(), **more}
+    def entries(self, client=None, **more):
+        """Every server in its plain form, for that client."""
+        more = {"cpus": self.cpus(), "raw_frames": (client or self.client).raw_frames, **more}
         found = [Entry(name, exe=exe, **more) for name, exe in self.peers.items()]
         return found + [
             Entry("millrace", options=self.millrace_options, medium=self.medium, **more)
@@ -105,7 +105,7 @@ def measure_once(plan, client, contestant, load):
     check(commands > 0, f"{contestant.name} counts no commands")
     values["busy_us"] = busy / commands * 1e6
     values["busy_cores"] = values["busy_us"] * values["ops"] / 1e6
-    values["client_cores"] = used / took
+    values.setdefault("client_cores", used / took)  # a client that polls tells it itself
     values["other_cores"] = max(0.0, everything / took)
     return values, command
 
@@ -162,7 +162,7 @@ def load(plan):
         plan.note(f"{plan.client.name} keeps to no rate: latency by load is left out")
         return
     plan.note(f"latency by load, with {client.name}: {client.note}")
-    with plan.arena.field(plan.entries(raw_frames=client is plan.load_client)) as contestants:
+    with plan.arena.field(plan.entries(client)) as contestants:
         fill_all(plan, contestants, client)
         by_load(plan, "load", contestants, client)
 
@@ -174,7 +174,7 @@ def native(plan):
         plan.note("millrace-load is not built: native is left out")
         return
     plan.note(f"native, with {client.name}: {client.note}")
-    entries = plan.entries(raw_frames=True)
+    entries = plan.entries(client)
     entries.append(dataclasses.replace(entries[-1], name="millrace, memif", memif=True))
     with plan.arena.field(entries) as contestants:
         fill_all(plan, contestants, client)
@@ -286,6 +286,7 @@ def durable_entries(plan, disk):
         if folder:
             folder = os.path.join(disk, folder)
             os.makedirs(folder)
+        more["raw_frames"] = plan.client.raw_frames
         return Entry(name, cpus=plan.cpus(), folder=folder or "", **more)
 
     modes = ("no", "everysec", "always")

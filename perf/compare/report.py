@@ -55,7 +55,7 @@ TABLES = (
         "native",
         "With millrace-load, by pipeline depth",
         "depth",
-        (OPS, P50, P99, BUSY, *RATIOS),
+        (OPS, P50, P99, BUSY, CLIENT, *RATIOS),
     ),
     Table(
         "native_load",

@@ -12,7 +12,7 @@ import sys
 import time
 import xml.etree.ElementTree
 
-from lab import ROOT, Failed, check, equal, need, run_test, until
+from lab import BUILD, ROOT, Failed, check, equal, need, run_test, until
 
 COMPARE = os.path.join(ROOT, "perf", "compare")
 RUN = os.path.join(COMPARE, "run")
@@ -206,6 +206,24 @@ def test_tiny_run(lab):
     check(table in finish(again), "--report makes another table")
 
 
+def test_own_client(lab):
+    """millrace-load in the place of memtier_benchmark: it tells its figures as they are read."""
+    folder = folder_make(lab, "own")
+    out = os.path.join(lab.dir, "own-results")
+    program = os.path.join(BUILD, "perf", "load", "millrace-load")
+    args = ("--only", "pipeline", "--pipelines", "16", "--memtier", program)
+    process = compare(*TINY, *args, "--pool", folder, "--results", out, cwd=folder)
+    text = finish(process)
+    equal(process.returncode, 0, f"exit status with\n{text}\n")
+    with open(os.path.join(out, "results.json"), encoding="utf-8") as data:
+        found = json.load(data)["records"]
+    equal(sorted(r["server"] for r in found), ["millrace", "redis-server"], "what was measured")
+    for record in found:
+        equal(record["client"], "millrace-load", "the client")
+        check(record["values"]["ops"] > 100, f"{record}")
+        check(0 < record["values"]["client_cores"] <= 1.01, f"{record}")
+
+
 def check_figures(out):
     with open(os.path.join(out, "results.json"), encoding="utf-8") as data:
         found = json.load(data)
@@ -257,6 +275,7 @@ def test(lab):
     test_scripts()
     test_wrong_arguments()
     test_tiny_run(lab)
+    test_own_client(lab)
     test_interrupt(lab, signal.SIGINT, 130)
     test_interrupt(lab, signal.SIGTERM, 143)
 
