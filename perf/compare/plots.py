@@ -13,7 +13,7 @@ INSTALL = "apt-get install --no-install-recommends gnuplot-nox"
 # Shades of a family: redis-server and its modes, millrace and its modes, everybody else.
 COLOURS = {
     BASELINE: ("#b2182b", "#d6604d", "#f4a582", "#fddbc7"),
-    OURS: ("#08519c", "#3182bd", "#6baed6", "#9ecae1", "#54278f"),
+    OURS: ("#08519c", "#6baed6", "#54278f", "#9ecae1", "#3182bd"),
     "": ("#1b7837", "#e08214", "#7f7f7f", "#01665e", "#8c510a"),
 }
 HEAD = """set terminal svg size 800,{height} dynamic background rgb 'white' font 'sans,13'
@@ -46,9 +46,9 @@ class Plot:
 BY_DEPTH = {"xlabel": "requests under way per connection", "more": "set logscale x 2\nset yrange [0:*]"}
 BY_LOAD = {
     "xlabel": "requests a second asked for, thousands",
-    "more": "set logscale y\nset xrange [0:*]",
+    "more": "set logscale y",
 }
-BY_CORES = {"xlabel": "cores", "more": "set xtics 1\nset yrange [0:*]\nset xrange [0:*]"}
+BY_CORES = {"xlabel": "cores", "more": "set xtics 1\nset yrange [0:*]"}
 RATE = {"key": "ops", "ylabel": "thousand operations a second", "scale": 1e-3}
 BUSY = {"key": "busy_us", "ylabel": "busy core time, us a command"}
 P99 = {
@@ -62,6 +62,7 @@ PLOTS = (
     Plot("busy", "pipeline", title="Busy core time by pipeline depth", **BUSY, **BY_DEPTH),
     Plot("load", "load", title="Latency by load", **P99, **BY_LOAD),
     Plot("native", "native", title="Throughput, millrace-load", **RATE, **BY_DEPTH),
+    Plot("native-busy", "native", title="Busy core time, millrace-load", **BUSY, **BY_DEPTH),
     Plot(
         "native-load", "native_load", title="Latency by load, millrace-load", **P99, **BY_LOAD
     ),
@@ -124,7 +125,11 @@ def lines(found, plot):
         line(name, plot.key, f"1:2:3:4 with yerrorlines {look}")
         if plot.below:
             line(name, plot.below, f"1:2 with lines lw 1 dt 2 lc rgb '{colour}' notitle")
-    return f"{text}plot {', '.join(draw)}\n" if draw else ""
+    ends = [case * x_scale for case in (min(found), max(found))]
+    # Spreads at both ends stand free of the frame.
+    is_log = "logscale x" in plot.more
+    low, high = (ends[0] / 1.2, ends[1] * 1.2) if is_log else (0, ends[1] * 1.05)
+    return f"set xrange [{low}:{high}]\n{text}plot {', '.join(draw)}\n" if draw else ""
 
 
 def bars(found, plot):
