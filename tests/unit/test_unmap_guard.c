@@ -20,7 +20,7 @@
 #include <cmocka.h>
 
 #define PAGE   4096u
-#define ROUNDS 2000u
+#define ROUNDS 300u
 
 static void *page_map(void)
 {
