@@ -157,6 +157,29 @@ def test_copies(node, kind):
         equal((facts["by_reference"], shown, large), (0, 0, 0), f"{kind}: by reference")
 
 
+def test_sync(lab, node, device, number):
+    """A replica across the device gets the snapshot, which is not copied on its way either, and then
+    the log."""
+    with Resp((device.address, node.port), 20, device.far.socket) as conn:
+        for i in range(8):
+            conn.call("SET", f"sync:{i}", os.urandom(BULK // 4))
+    before = node.telemetry("/millrace/tcp")["tcp_bytes_by_reference"]
+    stock = lab.stock(f"replica{number}", device.far, 7424 + number).start()
+    stock.call("REPLICAOF", device.address, node.port)
+    until(
+        "the replica's link", lambda: stock.info("replication")["master_link_status"] == "up", 30
+    )
+    node.call("SET", "after", "the snapshot")
+    until("the log", lambda: stock.call("GET", "after") == b"the snapshot", 10)
+    equal(stock.call("DEBUG", "DIGEST"), node.call("DEBUG", "DIGEST"), "digests")
+    shown = node.telemetry("/millrace/tcp")["tcp_bytes_by_reference"] - before
+    if device.kind == "net_af_packet":
+        check(shown > 2.8 * BULK, f"only {shown} bytes of the snapshot were not copied")
+    else:
+        equal(shown, 0, "bytes by reference")
+    stock.stop()
+
+
 def test_jumbo(lab, kind, mtu, number):
     far = lab.netns(f"j{number}")
     device = lab.device(lab.home, far, kind, number, v6=True, mtu=mtu)
@@ -165,6 +188,7 @@ def test_jumbo(lab, kind, mtu, number):
         until(address, lambda a=address: answers(node, device, a), 10)
         equal(test_bulk(node, device, address), mtu - headers, f"{kind}: a full segment")
     test_copies(node, kind)
+    test_sync(lab, node, device, number)
     equal(node.stop(), 0, "exit status")
     device.remove()
 
