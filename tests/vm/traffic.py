@@ -143,6 +143,7 @@ def link_loss(guest, node, nic):
     progress(running, nic, "at first")
     guest.qmp.call("set_link", name=nic.name, up=False)
     until(f"{nic}: word of the loss", lambda: f"{name} down" in node.log, 20)
+    time.sleep(0.5)  # answers that had come are read
     during = running.acked
     time.sleep(0.5)
     equal(running.acked, during, f"{nic}: acknowledged writes without a link")
