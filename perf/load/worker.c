@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPENING_MAX  64u /* connections that are being opened at a time */
-#define CLOSE_US     300000u
-#define VALUE_BY_REF 4096u /* longer values are sent from where they lie */
+#define OPENING_MAX  64u      /* connections that are being opened at a time */
+#define CLOSE_US     2000000u /* at most; as a rule the FINs are answered at once */
+#define VALUE_BY_REF 4096u    /* longer values are sent from where they lie */
 /* A source port can be used again soon: the ways of a test are short. */
 #define MSL_US     5000u
 #define PORT_FIRST 1024u
