@@ -22,6 +22,7 @@ import figures  # noqa: E402
 import machine  # noqa: E402
 import plots  # noqa: E402
 import report  # noqa: E402
+import sync  # noqa: E402
 
 TINY = ("--rounds", "1", "--seconds", "1", "--connections", "4", "--keys", "1000")
 WRONG = (
@@ -127,6 +128,40 @@ def test_scripts():
     text = plots.script(known_records(), by_name["busy"])
     check("1 5.0 3.0 9.0\n" in text, f"median, least and greatest are not drawn:\n{text}")
     equal(plots.script(known_records(), by_name["load"]), "", "a plot of nothing")
+
+
+class Pieces:
+    """A connection on which bytes come in these pieces; the first stands in its buffer already."""
+
+    def __init__(self, *pieces):
+        self.buf, self.pos = b"+" + pieces[0], 1
+        self.pieces = list(pieces[1:])
+        self.sock = self
+
+    def recv_into(self, buffer, size=1 << 20):
+        piece = self.pieces.pop(0) if self.pieces else b""
+        if len(piece) > size:
+            self.pieces.insert(0, piece[size:])
+            piece = piece[:size]
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+def test_drains():
+    """A data set by length and by mark, cut anywhere, with the stream behind it."""
+    mark = b"0123456789" * 4
+    data = b"x" * 50 + mark[:39]
+    whole = data + mark + b"stream"
+    for cut in range(len(whole)):
+        size, _, beyond = sync.drain_marked(Pieces(whole[:cut], whole[cut:], b"more"), mark)
+        # What has not come yet when the mark is there is not beyond it yet.
+        rest = cut - len(data + mark)
+        equal((size, beyond), (len(data), rest if rest >= 0 else 6), f"cut at {cut}")
+        conn = Pieces(whole[:cut], whole[cut:])
+        beyond = sync.drain_counted(conn, len(data))[1]
+        equal(beyond, max(0, cut - len(data)), f"by length, cut at {cut}")
+        sync.drain_stream(conn, len(whole) - len(data) - beyond)
+        equal(conn.pieces, [], f"the stream is read, cut at {cut}")
 
 
 def compare(*args, **more):
@@ -271,6 +306,7 @@ def test(lab):
     test_statistics()
     test_report()
     test_growth_is_to_the_first()
+    test_drains()
     test_slow_builds_are_told()
     test_scripts()
     test_wrong_arguments()
