@@ -13,10 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Active expiry: partitions looked at per loop, and keys removed from one at a time. */
-#define EXPIRE_PARTS 16
-#define EXPIRE_KEYS  16
-#define RECLAIM_KEYS 64
+/* Active expiry: how often, partitions looked at, and keys removed from one at a time. All of 1024
+ * partitions are seen within 7 ms. */
+#define EXPIRE_EVERY_US 100
+#define EXPIRE_PARTS    16
+#define EXPIRE_KEYS     16
+#define RECLAIM_KEYS    64
 
 static bool expire_log(void *ctx, uint32_t part, int db, const struct entry *e)
 {
@@ -45,13 +47,18 @@ static unsigned expire_part(struct app_core *ac, uint32_t part)
 	return n;
 }
 
-/* Each core looks after every nr_cores-th partition, a few a loop. */
+/* Each core looks after every nr_cores-th partition, a few at a time; at once again when there was
+ * more to remove. */
 static bool expire_work(struct app_core *ac)
 {
 	struct server *srv = ac->srv;
 	uint32_t nr = ks_nr_parts(srv->ks);
 	bool more = false;
 
+	if (!ac->expire_more && ac->now_us - ac->expire_us < EXPIRE_EVERY_US)
+		return false;
+	ac->expire_us = ac->now_us;
+	ac->expire_more = false;
 	if (atomic_load_explicit(&srv->is_replica, memory_order_relaxed) ||
 		!atomic_load_explicit(&srv->active_expire, memory_order_relaxed) ||
 		atomic_load_explicit(&srv->pause_until_ms, memory_order_relaxed) > ac->now_ms)
@@ -65,6 +72,7 @@ static bool expire_work(struct app_core *ac)
 		if (part < nr && ks_part_next_expire(srv->ks, part) < ac->now_ms)
 			more |= expire_part(ac, part) == EXPIRE_KEYS;
 	}
+	ac->expire_more = more;
 	return more;
 }
 

@@ -61,6 +61,8 @@ struct app_core {
 	struct replica_list replicas; /* of ours, on this core */
 	int64_t replicas_ms;
 	uint64_t expire_part;  /* next partition for active expiry */
+	uint64_t expire_us;    /* when it looked last */
+	bool expire_more;      /* and it did not come to an end */
 	uint64_t us_per_cycle; /* in units of 2^-32 */
 	uint64_t call_end;     /* cycles when the last command of a batch ended; 0: none did */
 	int64_t now_ms;        /* Unix time of this burst */
