@@ -91,7 +91,7 @@ class Contestant:
         words = [os.path.basename(self.server.command()[0]), *self.server.command()[1:]]
         return {
             # Without the places of files: they are those of one run.
-            "command": " ".join(words).replace(self.arena.lab.dir, "DIR"),
+            "command": re.sub(r"(?<= )/\S*?/millrace-compare-[^/ ]+", "DIR", " ".join(words)),
             **{key: value for key, value in info.items() if key.endswith(wanted)},
         }
 

@@ -262,6 +262,9 @@ def test_own_client(lab):
 def check_figures(out):
     with open(os.path.join(out, "results.json"), encoding="utf-8") as data:
         found = json.load(data)
+    for name, facts in found["servers"].items():
+        check(" DIR/" in facts["command"], f"{name}: {facts['command']}")
+        check(os.path.dirname(out) not in facts["command"], f"{name}: {facts['command']}")
     depths = [r for r in found["records"] if r["experiment"] == "pipeline"]
     equal(
         sorted((r["case"], r["server"]) for r in depths),
