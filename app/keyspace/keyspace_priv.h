@@ -68,7 +68,7 @@ struct keyspace {
 
 	/* what was flushed and waits for its end */
 	rte_spinlock_t grave_lock __attribute__((aligned(KS_CACHE_LINE)));
-	struct grave *graves; /* guarded by grave_lock */
+	struct grave *graves; /* guarded by grave_lock; relaxed loads ask whether there are any */
 };
 
 /* The cell, or NULL when the database was never used. */

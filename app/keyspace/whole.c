@@ -20,7 +20,7 @@ static void grave_push(struct keyspace *ks, struct grave *g)
 {
 	rte_spinlock_lock(&ks->grave_lock);
 	g->next = ks->graves;
-	ks->graves = g;
+	__atomic_store_n(&ks->graves, g, __ATOMIC_RELAXED);
 	rte_spinlock_unlock(&ks->grave_lock);
 }
 
@@ -31,7 +31,7 @@ static struct grave *grave_pop(struct keyspace *ks)
 	rte_spinlock_lock(&ks->grave_lock);
 	g = ks->graves;
 	if (g)
-		ks->graves = g->next;
+		__atomic_store_n(&ks->graves, g->next, __ATOMIC_RELAXED);
 	rte_spinlock_unlock(&ks->grave_lock);
 	return g;
 }
@@ -65,8 +65,13 @@ void ks_graves_free(struct keyspace *ks)
 
 bool ks_reclaim(struct keyspace *ks, unsigned max_entries)
 {
-	struct grave *g = grave_pop(ks);
+	struct grave *g;
 
+	/* Every core asks in every turn of its loop: mostly there is nothing, and the lock's line
+	 * is left alone. */
+	if (!__atomic_load_n(&ks->graves, __ATOMIC_RELAXED))
+		return false;
+	g = grave_pop(ks);
 	if (!g)
 		return false;
 	if (!grave_free_slice(g, max_entries ? max_entries : 1)) {
