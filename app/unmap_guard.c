@@ -3,7 +3,9 @@
 
 #include "dataplane/core.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -24,12 +26,18 @@ void unmap_guard_watch(struct core *const *cores, unsigned nr)
 	atomic_store(&nr_watched, nr < CORE_MAX ? nr : CORE_MAX);
 }
 
+/* What a core itself unmaps is not what it is at work in. */
 static void burst_wait(const struct core *core)
 {
 	const struct timespec pause = {.tv_nsec = PAUSE_NS};
+	uintptr_t thread;
 
-	for (int i = 0; i < TRIES_MAX && atomic_load(&core->in_burst); i++)
+	for (int i = 0; i < TRIES_MAX; i++) {
+		thread = atomic_load(&core->in_burst);
+		if (!thread || thread == (uintptr_t)pthread_self())
+			return;
 		nanosleep(&pause, NULL);
+	}
 }
 
 int munmap(void *addr, size_t len)

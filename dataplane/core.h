@@ -98,7 +98,8 @@ struct core {
 
 	/* shared */
 	struct rte_ring *inbox;
-	atomic_bool in_burst; /* in memory that the device may unmap: nic_burst_begin() */
+	/* the thread that is in memory which the device may unmap: nic_burst_begin(); 0: none */
+	atomic_uintptr_t in_burst;
 	atomic_bool sleeping; /* pairs with core_post(): a sender wakes us by wake_fd */
 	atomic_bool stop;
 };

@@ -10,9 +10,11 @@
 
 #include "dataplane/core.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* A device argument of net_memif. */
 bool nic_is_memif(const char *device);
@@ -27,12 +29,12 @@ void nic_memif_tidy(const char *device);
 static inline void nic_burst_begin(struct core *core)
 {
 	/* pairs with munmap() there */
-	atomic_store_explicit(&core->in_burst, true, memory_order_seq_cst);
+	atomic_store_explicit(&core->in_burst, (uintptr_t)pthread_self(), memory_order_seq_cst);
 }
 
 static inline void nic_burst_end(struct core *core)
 {
-	atomic_store_explicit(&core->in_burst, false, memory_order_release);
+	atomic_store_explicit(&core->in_burst, 0, memory_order_release);
 }
 
 /* As nic_probe(), of a net_memif device. */
