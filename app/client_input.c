@@ -214,6 +214,8 @@ static size_t run_bytes(struct client *c, const char *data, size_t len, bool may
 			c->argv = parser->argv;
 			c->argc = parser->argc;
 			is_taken = client_run_one(c, NULL);
+			c->argv = NULL; /* others use the parser now, or it goes */
+			c->argc = 0;
 			limits = limits_of(c); /* it may have been AUTH */
 		}
 		client_partial_drop(c);
