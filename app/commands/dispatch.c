@@ -430,7 +430,6 @@ bool command_reads_begin(struct app_core *ac)
 	ac->local = flag_on(&srv->is_replica);
 	if (atomic_load_explicit(&srv->pause_until_ms, memory_order_relaxed) > ac->now_ms ||
 		atomic_load_explicit(&cfg->maxmemory, memory_order_relaxed) ||
-		atomic_load_explicit(&srv->nr_monitors, memory_order_relaxed) ||
 		flag_on(&srv->loading))
 		return false;
 	return !ac->local || flag_on(&cfg->replica_serve_stale_data) || repl_link_up(srv);

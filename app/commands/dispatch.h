@@ -25,7 +25,7 @@ enum run_result {
  * Core of the client. */
 enum run_result command_run(struct client *c, const struct command *cmd);
 
-/* Nothing in the node's state refuses, delays or watches a read: true until the core has looked
+/* Nothing in the node's state refuses or delays a read: true until the core has looked
  * after anything else. Also sets what holds for all reads from here on. */
 bool command_reads_begin(struct app_core *ac);
 /* May command_run_read() take it? */
