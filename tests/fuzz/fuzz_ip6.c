@@ -22,15 +22,13 @@
 #include "dataplane/ip/net.h"
 #include "dataplane/ip/wire.h"
 #include "dataplane/tcp/tcp.h"
-#include "tests/net/invariants.h"
+#include "tests/fuzz/bench.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define PORT     6379
 #define NR_ADDRS 8u
-#define BUF_LEN  2048u
-#define MAX_OUT  400u
 #define ETH_LEN  14u
 #define IP6_LEN  40u
 #define NEXT_UDP 17u
@@ -48,55 +46,24 @@ static const char *const addr_texts[NR_ADDRS] = {
 	"::",
 };
 
-struct bench {
-	struct pkt_pool pool;
-	uint32_t nr_out;
-	struct net net;
-	uint64_t now_us;
-	const uint8_t *in;
-	size_t left;
+struct ip6_bench {
+	struct bench io;
 	struct ip_addr addrs[NR_ADDRS];
 };
-
-static struct pkt *bench_alloc(struct pkt_pool *pool)
-{
-	struct bench *b = (struct bench *)pool;
-	struct pkt *p;
-
-	if (b->nr_out >= MAX_OUT)
-		return NULL;
-	p = calloc(1, sizeof(*p));
-	BUG_ON(!p);
-	p->buf = malloc(BUF_LEN);
-	BUG_ON(!p->buf);
-	p->buf_len = BUF_LEN;
-	p->data = p->buf + PKT_HEADROOM;
-	b->nr_out++;
-	return p;
-}
-
-static void bench_free(struct pkt_pool *pool, struct pkt *p)
-{
-	((struct bench *)pool)->nr_out--;
-	free(p->buf);
-	free(p);
-}
-
-static const struct pkt_pool_ops pool_ops = {bench_alloc, bench_free};
 
 /* What is sent is well-formed, whatever came in. */
 static void bench_tx(void *ctx, struct pkt *p)
 {
-	struct bench *b = ctx;
+	struct ip6_bench *b = ctx;
 	const uint8_t *ip = p->data + ETH_LEN;
 
 	BUG_ON(p->len < ETH_LEN);
 	if (get_be16(p->data + 12) == ETH_TYPE_IPV6) {
 		BUG_ON(p->len < ETH_LEN + IP6_LEN || ip[0] >> 4 != 6);
 		BUG_ON(p->len != ETH_LEN + IP6_LEN + get_be16(ip + 4));
-		BUG_ON(p->len > ETH_LEN + b->net.cfg.mtu);
+		BUG_ON(p->len > ETH_LEN + b->io.net.cfg.mtu);
 	}
-	pkt_free(&b->pool, p);
+	pkt_free(&b->io.pool, p);
 }
 
 static const struct net_ops net_ops = {.tx = bench_tx};
@@ -119,44 +86,16 @@ static void on_closed(struct tcp_conn *conn, int reason)
 
 static const struct tcp_ops ops = {.accept = on_accept, .data = on_data, .closed = on_closed};
 
-static uint8_t next8(struct bench *b)
+static uint32_t take_bytes(struct ip6_bench *b, uint8_t *out, uint32_t max)
 {
-	if (!b->left)
-		return 0;
-	b->left--;
-	return *b->in++;
-}
+	uint32_t len = bench_next16(&b->io) % (max + 1);
 
-static uint16_t next16(struct bench *b)
-{
-	const uint16_t low = next8(b);
-
-	return (uint16_t)(low | next8(b) << 8);
-}
-
-static uint32_t take_bytes(struct bench *b, uint8_t *out, uint32_t max)
-{
-	uint32_t len = next16(b) % (max + 1);
-
-	if (len > b->left)
-		len = (uint32_t)b->left;
-	memcpy(out, b->in, len);
-	b->in += len;
-	b->left -= len;
+	if (len > b->io.left)
+		len = (uint32_t)b->io.left;
+	memcpy(out, b->io.in, len);
+	b->io.in += len;
+	b->io.left -= len;
 	return len;
-}
-
-/* The packet ends where its memory does, so that a sanitizer sees any step too far. */
-static void inject(struct bench *b, const uint8_t *frame, uint32_t len)
-{
-	struct pkt *p = bench_alloc(&b->pool);
-
-	if (!p)
-		return;
-	p->data = p->buf + BUF_LEN - len;
-	p->len = len;
-	memcpy(p->data, frame, len);
-	net_input(&b->net, p);
 }
 
 /* Where the checksum of what lies behind the extension headers is; 0: nowhere. */
@@ -197,11 +136,12 @@ static void csum_put(uint8_t *frame, uint32_t len, uint8_t next)
 	memcpy(body + place, &csum, 2);
 }
 
-static void step_packet(struct bench *b, bool is_right)
+static void step_packet(struct ip6_bench *b, bool is_right)
 {
 	uint8_t frame[ETH_LEN + IP6_LEN + 1500] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x86, 0xdd};
 	uint8_t *ip = frame + ETH_LEN;
-	const uint8_t next = next8(b), ends = next8(b), hops = next8(b);
+	const uint8_t next = bench_next8(&b->io), ends = bench_next8(&b->io),
+		      hops = bench_next8(&b->io);
 	const struct ip_addr *dst = &b->addrs[(ends & 15) % NR_ADDRS];
 	uint32_t len;
 
@@ -218,68 +158,53 @@ static void step_packet(struct bench *b, bool is_right)
 	put_be16(ip + 4, (uint16_t)len);
 	if (is_right)
 		csum_put(frame, len, next);
-	inject(b, frame, ETH_LEN + IP6_LEN + len);
+	bench_inject(&b->io, frame, ETH_LEN + IP6_LEN + len);
 }
 
-static void step(struct bench *b)
+static void step(struct bench *io)
 {
+	struct ip6_bench *b = (struct ip6_bench *)io;
 	uint8_t frame[1600];
 	struct tcp_conn *conn;
 	const struct ip_addr *peer;
 	uint32_t len;
 
-	switch (next8(b) % 5) {
+	switch (bench_next8(&b->io) % 5) {
 	case 0: step_packet(b, true); break;
 	case 1: step_packet(b, false); break;
 	case 2:
 		len = take_bytes(b, frame, sizeof(frame));
-		inject(b, frame, len);
+		bench_inject(&b->io, frame, len);
 		break;
-	case 3: b->now_us += 1ull << next8(b) % 28; break;
+	case 3: b->io.now_us += 1ull << bench_next8(&b->io) % 28; break;
 	case 4:
-		peer = &b->addrs[next8(b) % NR_ADDRS];
-		tcp_connect(&b->net, peer, next16(b), &ops, b, &conn);
+		peer = &b->addrs[bench_next8(&b->io) % NR_ADDRS];
+		tcp_connect(&b->io.net, peer, bench_next16(&b->io), &ops, b, &conn);
 		break;
 	}
 }
 
-static void bench_up(struct bench *b)
+static void bench_up(struct ip6_bench *b)
 {
 	struct tcp_listener *lst;
 	struct net_cfg cfg;
 
 	for (uint32_t i = 0; i < NR_ADDRS; i++)
 		BUG_ON(!ip_addr_parse(addr_texts[i], &b->addrs[i]));
-	net_cfg_defaults(&cfg);
+	bench_cfg(&cfg);
 	net_cfg_add(&cfg, &b->addrs[0], 64);
 	net_cfg_add(&cfg, &b->addrs[1], 64);
 	cfg.gateway_v6 = b->addrs[4];
-	memcpy(cfg.mac, (uint8_t[]){2, 0, 0, 0, 0, 2}, NET_MAC_LEN);
-	cfg.tcp.max_conns = 8;
-	cfg.tcp.max_timewait = 4;
-	cfg.tcp.max_rx_pkts = 100;
-	cfg.tcp.rcv_buf = 65536 * 2;
-	cfg.tcp.msl_us = 1000000;
-	cfg.max_arp = 4;
-	cfg.obuf_bytes_max = 8u << 20;
-	b->now_us = 1000000000;
-	BUG_ON(net_init(&b->net, &cfg, &b->pool, &net_ops, b, b->now_us));
-	BUG_ON(tcp_listen(&b->net, PORT, 2, &ops, b, &lst));
+	BUG_ON(net_init(&b->io.net, &cfg, &b->io.pool, &net_ops, b, b->io.now_us));
+	BUG_ON(tcp_listen(&b->io.net, PORT, 2, &ops, b, &lst));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct bench b = {.pool.ops = &pool_ops, .in = data, .left = len};
+	struct ip6_bench b;
 
+	bench_init(&b.io, data, len);
 	bench_up(&b);
-	while (b.left) {
-		step(&b);
-		net_clock(&b.net, b.now_us);
-		tcp_invariants_check(&b.net);
-		net_run(&b.net, b.now_us);
-		tcp_invariants_check(&b.net);
-	}
-	net_fini(&b.net);
-	BUG_ON(b.nr_out != 0);
+	bench_run(&b.io, step);
 	return 0;
 }

@@ -21,7 +21,7 @@
 #include "dataplane/ip/net.h"
 #include "dataplane/ip/wire.h"
 #include "dataplane/tcp/tcp.h"
-#include "tests/net/invariants.h"
+#include "tests/fuzz/bench.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,8 +30,6 @@
 #define PEER_V4  0x0a000001u
 #define PORT     6379
 #define NR_FLOWS 4u
-#define BUF_LEN  2048u
-#define MAX_OUT  400u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -44,47 +42,16 @@ struct flow {
 	uint32_t tsval;
 };
 
-struct bench {
-	struct pkt_pool pool;
-	uint32_t nr_out;
-	struct net net;
-	uint64_t now_us;
-	const uint8_t *in;
-	size_t left;
+struct tcp_bench {
+	struct bench io;
 	struct flow flows[NR_FLOWS];
 	uint32_t flow;
 	struct tcp_conn *conn; /* of the last accept or connect */
 	uint32_t take;         /* data() takes at most this much */
 };
 
-static struct pkt *bench_alloc(struct pkt_pool *pool)
-{
-	struct bench *b = (struct bench *)pool;
-	struct pkt *p;
-
-	if (b->nr_out >= MAX_OUT)
-		return NULL;
-	p = calloc(1, sizeof(*p));
-	BUG_ON(!p);
-	p->buf = malloc(BUF_LEN);
-	BUG_ON(!p->buf);
-	p->buf_len = BUF_LEN;
-	p->data = p->buf + PKT_HEADROOM;
-	b->nr_out++;
-	return p;
-}
-
-static void bench_free(struct pkt_pool *pool, struct pkt *p)
-{
-	((struct bench *)pool)->nr_out--;
-	free(p->buf);
-	free(p);
-}
-
-static const struct pkt_pool_ops pool_ops = {bench_alloc, bench_free};
-
 /* Remembers where the stack stands, so that segments can be made that it believes. */
-static void flow_note(struct bench *b, const uint8_t *frame, uint32_t len)
+static void flow_note(struct tcp_bench *b, const uint8_t *frame, uint32_t len)
 {
 	const uint8_t *tcp = frame + 34;
 	struct flow *f;
@@ -109,10 +76,10 @@ static void flow_note(struct bench *b, const uint8_t *frame, uint32_t len)
 
 static void bench_tx(void *ctx, struct pkt *p)
 {
-	struct bench *b = ctx;
+	struct tcp_bench *b = ctx;
 
 	flow_note(b, p->data, p->len);
-	pkt_free(&b->pool, p);
+	pkt_free(&b->io.pool, p);
 }
 
 static const struct net_ops net_ops = {.tx = bench_tx};
@@ -120,7 +87,7 @@ static const struct net_ops net_ops = {.tx = bench_tx};
 /* tcp_conn_user() is the bench, and b->conn is forgotten with the connection. */
 static int on_accept(struct net *net, struct tcp_conn *conn)
 {
-	struct bench *b = tcp_conn_user(conn);
+	struct tcp_bench *b = tcp_conn_user(conn);
 
 	b->conn = conn;
 	return b->take == 13 ? -1 : 0;
@@ -128,7 +95,7 @@ static int on_accept(struct net *net, struct tcp_conn *conn)
 
 static uint32_t on_data(struct tcp_conn *conn, const uint8_t *data, uint32_t len)
 {
-	struct bench *b = tcp_conn_user(conn);
+	struct tcp_bench *b = tcp_conn_user(conn);
 	uint32_t sum = 0;
 
 	for (uint32_t i = 0; i < len; i++)
@@ -141,40 +108,13 @@ static uint32_t on_data(struct tcp_conn *conn, const uint8_t *data, uint32_t len
 
 static void on_closed(struct tcp_conn *conn, int reason)
 {
-	struct bench *b = tcp_conn_user(conn);
+	struct tcp_bench *b = tcp_conn_user(conn);
 
 	if (b->conn == conn)
 		b->conn = NULL;
 }
 
 static const struct tcp_ops ops = {.accept = on_accept, .data = on_data, .closed = on_closed};
-
-static uint8_t next8(struct bench *b)
-{
-	if (!b->left)
-		return 0;
-	b->left--;
-	return *b->in++;
-}
-
-static uint16_t next16(struct bench *b)
-{
-	const uint16_t low = next8(b);
-
-	return (uint16_t)(low | next8(b) << 8);
-}
-
-static void inject(struct bench *b, const uint8_t *frame, uint32_t len)
-{
-	struct pkt *p = bench_alloc(&b->pool);
-
-	if (!p)
-		return;
-	p->data = p->buf + BUF_LEN - len;
-	p->len = len;
-	memcpy(p->data, frame, len);
-	net_input(&b->net, p);
-}
 
 /* Ethernet and IP headers before len bytes at frame + 34. */
 static uint32_t ip_wrap(uint8_t *frame, uint8_t proto, uint32_t len)
@@ -195,26 +135,27 @@ static uint32_t ip_wrap(uint8_t *frame, uint8_t proto, uint32_t len)
 	return 34 + len;
 }
 
-static void step_frame(struct bench *b)
+static void step_frame(struct tcp_bench *b)
 {
-	uint32_t len = next16(b) % 1600;
+	uint32_t len = bench_next16(&b->io) % 1600;
 
-	if (len > b->left)
-		len = (uint32_t)b->left;
-	inject(b, b->in, len);
-	b->in += len;
-	b->left -= len;
+	if (len > b->io.left)
+		len = (uint32_t)b->io.left;
+	bench_inject(&b->io, b->io.in, len);
+	b->io.in += len;
+	b->io.left -= len;
 }
 
-static void step_segment(struct bench *b)
+static void step_segment(struct tcp_bench *b)
 {
 	const struct flow *f = &b->flows[b->flow];
 	uint8_t frame[1700], *tcp = frame + 34;
-	const uint8_t flags = next8(b);
-	const int16_t seq = (int16_t)next16(b), ack = (int16_t)next16(b);
-	const uint16_t wnd = next16(b);
-	const uint8_t ts = next8(b);
-	uint32_t opts = next8(b) % 11 * 4, payload = next16(b) % 1449, at = 20;
+	const uint8_t flags = bench_next8(&b->io);
+	const int16_t seq = (int16_t)bench_next16(&b->io), ack = (int16_t)bench_next16(&b->io);
+	const uint16_t wnd = bench_next16(&b->io);
+	const uint8_t ts = bench_next8(&b->io);
+	uint32_t opts = bench_next8(&b->io) % 11 * 4, payload = bench_next16(&b->io) % 1449,
+		 at = 20;
 	uint64_t sum;
 	uint16_t csum;
 
@@ -225,14 +166,14 @@ static void step_segment(struct bench *b)
 	put_be32(tcp + 8, f->seq + (uint32_t)(int32_t)ack);
 	if (ts & 1) {
 		memcpy(tcp + 20, (uint8_t[]){1, 1, 8, 10}, 4);
-		put_be32(tcp + 24, (uint32_t)(b->now_us / 1000));
+		put_be32(tcp + 24, (uint32_t)(b->io.now_us / 1000));
 		put_be32(tcp + 28, f->tsval);
 		at = 32;
 	}
 	if (at + opts > 60)
 		opts = 60 - at;
 	for (uint32_t i = 0; i < opts; i++)
-		tcp[at++] = next8(b);
+		tcp[at++] = bench_next8(&b->io);
 	tcp[12] = (uint8_t)(at / 4 << 4);
 	tcp[13] = flags;
 	put_be16(tcp + 14, wnd);
@@ -240,10 +181,10 @@ static void step_segment(struct bench *b)
 	sum = csum_pseudo_v4(be32(PEER_V4), be32(OUR_V4), IP_PROTO_TCP, at + payload);
 	csum = (uint16_t)~csum_fold(csum_add(sum, tcp, at + payload));
 	memcpy(tcp + 16, &csum, 2);
-	inject(b, frame, ip_wrap(frame, IP_PROTO_TCP, at + payload));
+	bench_inject(&b->io, frame, ip_wrap(frame, IP_PROTO_TCP, at + payload));
 }
 
-static void step_icmp(struct bench *b)
+static void step_icmp(struct tcp_bench *b)
 {
 	const struct flow *f = &b->flows[b->flow];
 	uint8_t frame[128], *icmp = frame + 34, *ip = icmp + 8;
@@ -251,8 +192,8 @@ static void step_icmp(struct bench *b)
 
 	memset(frame, 0, sizeof(frame));
 	icmp[0] = ICMP_UNREACH;
-	icmp[1] = next8(b) % 16;
-	put_be16(icmp + 6, next16(b));
+	icmp[1] = bench_next8(&b->io) % 16;
+	put_be16(icmp + 6, bench_next16(&b->io));
 	ip[0] = 0x45;
 	put_be16(ip + 2, 1500);
 	ip[9] = IP_PROTO_TCP;
@@ -260,21 +201,21 @@ static void step_icmp(struct bench *b)
 	put_be32(ip + 16, PEER_V4);
 	put_be16(ip + 20, f->our_port);
 	put_be16(ip + 22, f->peer_port);
-	put_be32(ip + 24, f->seq - next16(b));
+	put_be32(ip + 24, f->seq - bench_next16(&b->io));
 	csum = csum_of(icmp, 36);
 	memcpy(icmp + 2, &csum, 2);
-	inject(b, frame, ip_wrap(frame, IP_PROTO_ICMP, 36));
+	bench_inject(&b->io, frame, ip_wrap(frame, IP_PROTO_ICMP, 36));
 }
 
-static void step_act(struct bench *b)
+static void step_act(struct tcp_bench *b)
 {
 	static const uint8_t bytes[65536];
-	const uint8_t act = next8(b);
-	const uint16_t arg = next16(b);
+	const uint8_t act = bench_next8(&b->io);
+	const uint16_t arg = bench_next16(&b->io);
 	const struct ip_addr peer = ip_addr_from_v4(PEER_V4);
 
 	if (act % 10 == 9) {
-		tcp_connect(&b->net, &peer, arg, &ops, b, &b->conn);
+		tcp_connect(&b->io.net, &peer, arg, &ops, b, &b->conn);
 		return;
 	}
 	if (!b->conn)
@@ -294,49 +235,34 @@ static void step_act(struct bench *b)
 	tcp_conn_push(b->conn);
 }
 
-static void step(struct bench *b)
+static void step(struct bench *io)
 {
-	switch (next8(b) % 6) {
+	struct tcp_bench *b = (struct tcp_bench *)io;
+	switch (bench_next8(&b->io) % 6) {
 	case 0: step_frame(b); break;
 	case 1: step_segment(b); break;
-	case 2: b->now_us += 1ull << next8(b) % 28; break;
+	case 2: b->io.now_us += 1ull << bench_next8(&b->io) % 28; break;
 	case 3: step_act(b); break;
 	case 4: step_icmp(b); break;
-	case 5: b->flow = next8(b) % NR_FLOWS; break;
+	case 5: b->flow = bench_next8(&b->io) % NR_FLOWS; break;
 	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct bench b = {.pool.ops = &pool_ops, .in = data, .left = len, .take = UINT32_MAX};
+	struct tcp_bench b = {.take = UINT32_MAX};
 	const struct ip_addr peer = ip_addr_from_v4(PEER_V4), ours = ip_addr_from_v4(OUR_V4);
 	struct tcp_listener *lst;
 	struct net_cfg cfg;
 
-	net_cfg_defaults(&cfg);
+	bench_init(&b.io, data, len);
+	bench_cfg(&cfg);
 	net_cfg_add(&cfg, &ours, 24);
-	memcpy(cfg.mac, (uint8_t[]){2, 0, 0, 0, 0, 2}, NET_MAC_LEN);
-	cfg.tcp.max_conns = 8;
-	cfg.tcp.max_timewait = 4;
-	cfg.tcp.max_rx_pkts = 100;
-	cfg.tcp.rcv_buf = 65536 * 2;
-	cfg.tcp.msl_us = 1000000;
-	cfg.max_arp = 4;
-	cfg.obuf_bytes_max = 8u << 20;
-	b.now_us = 1000000000;
-	BUG_ON(net_init(&b.net, &cfg, &b.pool, &net_ops, &b, b.now_us));
-	BUG_ON(tcp_listen(&b.net, PORT, 2, &ops, &b, &lst));
-	net_neigh_learn(&b.net, &peer, (const uint8_t[]){2, 0, 0, 0, 0, 1}, true);
+	BUG_ON(net_init(&b.io.net, &cfg, &b.io.pool, &net_ops, &b, b.io.now_us));
+	BUG_ON(tcp_listen(&b.io.net, PORT, 2, &ops, &b, &lst));
+	net_neigh_learn(&b.io.net, &peer, (const uint8_t[]){2, 0, 0, 0, 0, 1}, true);
 	for (uint32_t i = 0; i < NR_FLOWS; i++)
 		b.flows[i] = (struct flow){PORT, (uint16_t)(40000 + i), 0, 1000, 0};
-	while (b.left) {
-		step(&b);
-		net_clock(&b.net, b.now_us);
-		tcp_invariants_check(&b.net);
-		net_run(&b.net, b.now_us);
-		tcp_invariants_check(&b.net);
-	}
-	net_fini(&b.net);
-	BUG_ON(b.nr_out != 0);
+	bench_run(&b.io, step);
 	return 0;
 }
