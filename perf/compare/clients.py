@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 
-from lab import BUILD, Failed, check
+from lab import BUILD, Failed, check, shell
 
 
 @dataclasses.dataclass
@@ -61,18 +61,7 @@ class Client:
 
     def execute(self, target, command, seconds):
         args = [*target.far.prefix(), "taskset", "-c", ",".join(map(str, self.cpus)), *command]
-        done = subprocess.run(
-            args,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=60 + 20 * seconds,
-            check=False,
-        )
-        if done.returncode:
-            raise Failed(f"{' '.join(args)}: exit {done.returncode}: {done.stdout[-600:].strip()}")
-        return done.stdout
+        return shell(*args, timeout=60 + 20 * seconds)
 
     def fill(self, target, load):
         command = self.fill_command(target, load)

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import os
 import resource
-import subprocess
 import tempfile
 import time
 
@@ -14,7 +13,7 @@ import sync
 from clients import Load
 from contestants import Entry, machine_seconds
 from figures import Record
-from lab import BUILD, ROOT, Failed, check, die_with_parent
+from lab import BUILD, ROOT, check, die_with_parent, shell
 
 PREFIX = "millrace-compare-"  # of our folders; a process id follows
 SYNC_POOL_FACTOR = 6  # log and two snapshots of what is synchronised
@@ -194,18 +193,11 @@ def fed_run(plan, op, where):
         *("--pool", where, "--pool-size", "2gb", "--json", out),
         *(("--", *plan.millrace_options) if plan.millrace_options else ()),
     ]
-    done = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+    shell(
+        *command,
         timeout=120 + len(plan.cores) * plan.rounds * (60 + 3 * plan.seconds),
         preexec_fn=die_with_parent,
-        check=False,
     )
-    if done.returncode:
-        raise Failed(f"perf/feed/run: exit {done.returncode}: {done.stdout[-600:].strip()}")
     with open(out, encoding="utf-8") as data:
         return json.load(data)
 
