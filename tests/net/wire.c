@@ -26,21 +26,31 @@ struct frame {
 	uint8_t bytes[];
 };
 
-static struct pkt *lab_alloc(struct pkt_pool *pool)
+/* A packet without a buffer; NULL: all are out. */
+static struct pkt *one_alloc(struct lab_pool *lp)
 {
-	struct lab_pool *lp = (struct lab_pool *)pool;
 	struct pkt *p;
 
 	if (lp->nr_out >= lp->nr_max)
 		return NULL;
 	p = calloc(1, sizeof(*p));
 	assert_non_null(p);
+	lp->nr_out++;
+	return p;
+}
+
+static struct pkt *lab_alloc(struct pkt_pool *pool)
+{
+	struct lab_pool *lp = (struct lab_pool *)pool;
+	struct pkt *p = one_alloc(lp);
+
+	if (!p)
+		return NULL;
 	/* Of exactly that size, so that a sanitizer sees a step beyond. */
 	p->buf = malloc(lp->buf_len);
 	assert_non_null(p->buf);
 	p->buf_len = lp->buf_len;
 	p->data = p->buf + PKT_HEADROOM;
-	lp->nr_out++;
 	return p;
 }
 
@@ -71,17 +81,13 @@ static void lab_free(struct pkt_pool *pool, struct pkt *p)
 static struct pkt *lab_refer(
 	struct pkt_pool *pool, const uint8_t *bytes, uint32_t len, struct obuf_seg *seg)
 {
-	struct lab_pool *lp = (struct lab_pool *)pool;
-	struct pkt *p;
+	struct pkt *p = one_alloc((struct lab_pool *)pool);
 
-	if (lp->nr_out >= lp->nr_max)
+	if (!p)
 		return NULL;
-	p = calloc(1, sizeof(*p));
-	assert_non_null(p);
 	p->data = p->buf = (uint8_t *)(uintptr_t)bytes;
 	p->len = len;
 	p->ref = seg;
-	lp->nr_out++;
 	return p;
 }
 
