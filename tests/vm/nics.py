@@ -13,6 +13,16 @@ from lab import check, equal, run_test
 HUGE = "/proc/sys/vm/nr_hugepages"
 
 
+def requests_whole(machine):
+    """Requests reach the guest whole while its orphans end, whom its first process buries."""
+    machine.run(
+        "for i in 1 2 3 4 5; do (for j in $(seq 200); do (sleep 0.0$i &); usleep 5000; done) & done"
+    )
+    for number in range(60):
+        words = " && ".join(f"true {word}" for word in range(40))
+        equal(machine.run(f"echo begins && {words} && echo {number}"), f"begins\n{number}\n", "request")
+
+
 def test(lab):
     e1000e = guest.Nic("e1000e", 0)
     vmxnet3 = guest.Nic("vmxnet3", 1)
@@ -20,6 +30,7 @@ def test(lab):
     no_rss = guest.Nic("virtio-net-pci", 3, queues=2, options=",mq=on,vectors=6")
     nics = [virtio, e1000e, vmxnet3, no_rss]
     machine = guest.Guest(lab, nics).start()
+    requests_whole(machine)
     node = machine.node(nics, "--poll-cores 0-1 --huge-pages yes --pmem-file /pool --pmem-size 64mb")
 
     node.check_says(
