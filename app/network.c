@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "app/network.h"
 
+#include "app/connect_guard.h"
 #include "app/control.h"
 #include "app/nic_address.h"
 #include "app/unmap_guard.h"
@@ -44,6 +45,7 @@ int network_eal_start(struct server *srv, char *err, size_t err_len)
 	if (!srv->net)
 		return -ENOMEM;
 	snprintf(prefix, sizeof(prefix), "millrace-%d", cfg->port);
+	connect_guard_watch(true);
 	rc = nic_eal_init(&ec, &huge, err, err_len);
 	/* Without a NIC it only serves telemetry; but what was asked for has to be. */
 	if (rc && (cfg->nr_nics || cfg->huge_pages == HUGE_YES || ec.extra_args[0]))

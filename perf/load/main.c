@@ -2,6 +2,7 @@
  *
  * millrace-load: see options_help().
  */
+#include "app/connect_guard.h"
 #include "dataplane/nic.h"
 #include "perf/load/options.h"
 #include "perf/load/report.h"
@@ -44,6 +45,7 @@ static int eal_up(const struct options *o, char *err, size_t err_len)
 		.extra_args = o->eal_args};
 
 	snprintf(prefix, sizeof(prefix), "millrace-load-%d", (int)getpid());
+	connect_guard_watch(true);
 	return nic_eal_init(&cfg, &huge, err, err_len);
 }
 
