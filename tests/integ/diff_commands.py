@@ -66,7 +66,9 @@ def table():
 # --- random commands ---
 
 KEYS = [f"key:{i}" for i in range(12)] + ["a", "b"]
-SPOILT = ["", "abc", "-1", "0", "1", " 1", "1.5", "nan", BIG, "-9223372036854775808", "get", "ex"]
+SPOILT = ["", "abc", "-1", "0", " 1", "1.5", "nan", BIG, "-9223372036854775808", "get", "ex", "1"]
+# A spoilt time of 1 would be over on one server before the other has looked: not for these.
+TIMED = ("set", "getex", "setex", "psetex", "expire", "pexpire")
 
 
 class Commands:
@@ -218,7 +220,7 @@ class Commands:
             elif change == 1:
                 command.insert(at, command[at])
             else:
-                command[at] = self.rnd.choice(SPOILT)
+                command[at] = self.rnd.choice(SPOILT[:-1] if command[0] in TIMED else SPOILT)
         return [w if isinstance(w, bytes) else w.encode() for w in command]
 
 
@@ -483,7 +485,7 @@ def compare(options, node_at, redis_at, make_socket=None):
 
 def main():
     parser = argparse.ArgumentParser(description="compares a node with redis-server")
-    parser.add_argument("--seed", type=int, default=random.randrange(1 << 31))
+    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=20000)
     parser.add_argument("--no-stream", dest="stream", action="store_false")
     parser.add_argument("servers", nargs="*")
