@@ -136,6 +136,13 @@ struct config {
 	atomic_bool latency_tracking;
 	atomic_bool lazyfree_user_del, lazyfree_expire, lazyfree_eviction, lazyfree_server_del,
 		lazyfree_user_flush;
+	/* encodings of collections: struct obj_limits */
+	atomic_ullong hash_max_listpack_entries, hash_max_listpack_value;
+	atomic_ullong set_max_intset_entries;
+	atomic_ullong zset_max_listpack_entries, zset_max_listpack_value;
+	atomic_ullong stream_node_max_bytes, stream_node_max_entries;
+	atomic_ullong hll_sparse_max_bytes;
+	atomic_int list_max_listpack_size;
 	atomic_int hz;
 	atomic_int shutdown_timeout_s, shutdown_on_sigint, shutdown_on_sigterm;
 	atomic_int enable_debug_mode;             /* enum enable_mode */

@@ -5,6 +5,7 @@
 #include "app/commands/debug_cmds.h"
 
 #include "app/control.h"
+#include "app/keyspace/types/obj.h"
 #include "app/rdb_save.h"
 #include "app/snapshot.h"
 
@@ -78,16 +79,6 @@ static size_t serialised_len(const struct entry *e, bool compress)
 	return len;
 }
 
-static const char *encoding_name(const struct entry *e)
-{
-	switch (entry_enc(e)) {
-	case OBJ_ENC_INT: return "int";
-	case OBJ_ENC_EMBSTR: return "embstr";
-	case OBJ_ENC_RAW: return "raw";
-	}
-	return "unknown";
-}
-
 static void reply_object(struct client *c, const struct entry *e)
 {
 	uint64_t idle_s = entry_idle_s(c->srv->ks, e, c->now_ms);
@@ -97,7 +88,7 @@ static void reply_object(struct client *c, const struct entry *e)
 	snprintf(text, sizeof(text),
 		"Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%lld "
 		"lru_seconds_idle:%llu",
-		(const void *)e, encoding_name(e), serialised_len(e, compress),
+		(const void *)e, obj_enc_name(entry_enc(e)), serialised_len(e, compress),
 		(long long)((c->now_ms / 1000 - (int64_t)idle_s) & 0xffffff),
 		(unsigned long long)idle_s);
 	reply_status(c, text);

@@ -3,6 +3,7 @@
  * OBJECT: how a value is kept, and how it has been used.
  */
 #include "app/commands/keys.h"
+#include "app/keyspace/types/obj.h"
 
 /* The entry to look into, untouched. Replies null when there is none. */
 static struct entry *object(struct client *c)
@@ -25,14 +26,8 @@ void key_cmd_object_encoding(struct client *c)
 {
 	struct entry *e = object(c);
 
-	if (!e)
-		return;
-	switch (entry_enc(e)) {
-	case OBJ_ENC_INT: reply_bulk_str(c, "int"); return;
-	case OBJ_ENC_EMBSTR: reply_bulk_str(c, "embstr"); return;
-	case OBJ_ENC_RAW: reply_bulk_str(c, "raw"); return;
-	}
-	reply_bulk_str(c, "unknown");
+	if (e)
+		reply_bulk_str(c, obj_enc_name(entry_enc(e)));
 }
 
 void key_cmd_object_freq(struct client *c)

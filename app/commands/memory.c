@@ -95,10 +95,12 @@ const char *memory_policy_name(int policy)
 										: "?";
 }
 
+#define MEMORY_SAMPLES 5 /* elements measured unless told otherwise, as in Redis */
+
 static void memory_usage_command(struct client *c)
 {
 	struct entry *e;
-	int64_t samples;
+	int64_t samples = MEMORY_SAMPLES;
 
 	for (uint32_t i = 3; i < c->argc; i += 2) {
 		if (!arg_is(&c->argv[i], "samples") || i + 1 == c->argc) {
@@ -114,7 +116,7 @@ static void memory_usage_command(struct client *c)
 	}
 	e = lookup_db(c, c->db, &c->argv[2], false);
 	if (e)
-		reply_int(c, (int64_t)entry_mem(e));
+		reply_int(c, (int64_t)entry_mem(e, (size_t)samples));
 	else
 		reply_null(c);
 }

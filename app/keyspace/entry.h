@@ -198,6 +198,7 @@ void entry_free_shell(struct entry *e);
 bool value_from_str(struct value *v, const void *val, size_t len, bool raw);
 struct value value_from_int(int64_t val);
 struct value value_from_blob(struct blob *b); /* takes b */
+struct value value_from_obj(const struct obj *o);
 
 /* A blob of len bytes, not set, with room for cap; one reference. NULL: no memory. */
 struct blob *blob_create(size_t len, size_t cap);

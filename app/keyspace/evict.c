@@ -9,6 +9,8 @@
 
 /* Rounds over all partitions, when those with candidates keep being busy. */
 #define EVICT_ROUNDS 8
+/* Elements of a large collection that are measured to tell what its removal frees. */
+#define EVICT_MEM_SAMPLES 5
 
 struct victim {
 	const struct entry *e; /* an address to compare; NULL: none yet */
@@ -153,7 +155,7 @@ static size_t remove_victim(struct draw *d, unsigned core, ks_removed_fn fn, voi
 	if (table_find_entry(&cell->table, v->hash, v->e, &ref)) {
 		e = table_ref_entry(&ref);
 		if (entry_has_expire(e) || !policy_volatile(d->policy)) {
-			size = entry_mem(e);
+			size = entry_mem(e, EVICT_MEM_SAMPLES);
 			if (entry_has_expire(e))
 				size += sizeof(struct heap_item);
 			if (!fn || fn(ctx, v->part, v->db, e))

@@ -44,6 +44,20 @@ enum obj_enc {
 	OBJ_ENC_INT,    /* a 64-bit integer in the entry */
 	OBJ_ENC_EMBSTR, /* bytes in the entry, at most 44 (OBJECT ENCODING says embstr) */
 	OBJ_ENC_RAW,    /* bytes in the entry or in a blob */
+	/* collections: types/obj.h */
+	OBJ_ENC_LISTPACK,
+	OBJ_ENC_INTSET,
+	OBJ_ENC_HASHTABLE,
+	OBJ_ENC_QUICKLIST,
+	OBJ_ENC_SKIPLIST,
+	OBJ_ENC_STREAM,
+};
+
+/* A handle to a collection: types/obj.h. */
+struct obj {
+	uint8_t type; /* enum obj_type, not OBJ_STRING */
+	uint8_t enc;  /* enum obj_enc */
+	void *ptr;
 };
 
 #define KS_NO_EXPIRE   (-1) /* so -1 itself cannot be set as a time */
@@ -142,7 +156,10 @@ struct slice entry_str(const struct entry *e, char buf[KS_INT_STR_MAX]);
 bool entry_int(const struct entry *e, int64_t *value); /* true for OBJ_ENC_INT only */
 /* The blob that holds a large string value, or NULL. To keep it beyond the lock: blob_get(). */
 struct blob *entry_blob(const struct entry *e);
-size_t entry_mem(const struct entry *e); /* bytes allocated for key and value (MEMORY USAGE) */
+/* Bytes allocated for key and value (MEMORY USAGE); samples: see struct obj_ops. */
+size_t entry_mem(const struct entry *e, size_t samples);
+/* The collection of an entry that is no string: to read; ks_obj_edit() to change it. */
+struct obj entry_obj(const struct entry *e);
 
 /* Access statistics for LRU and LFU (maxmemory-policy). lru_clock in seconds as Redis' 24 bits;
  * lfu as Redis (16 bits of minutes, 8 bits of logarithmic counter). */
@@ -168,6 +185,14 @@ struct entry *ks_set_int(struct keyspace *ks, unsigned core, int db, const struc
  * changed). Growth is amortised, so repeated APPEND is linear. */
 struct entry *ks_str_edit(
 	struct keyspace *ks, unsigned core, int db, struct entry *e, size_t new_len, char **data);
+/* Creates or replaces a key with a collection; takes it on success. NULL: memory is out (nothing
+ * changed, the caller keeps it). */
+struct entry *ks_set_obj(struct keyspace *ks, unsigned core, int db, const struct ks_key *k,
+	const struct obj *o, unsigned flags, int64_t now_ms);
+/* Before anything in e's collection changes: a snapshot under way saves it as it is. The handle to
+ * change it through goes back by ks_obj_put(), before the lock is released. */
+struct obj ks_obj_edit(struct keyspace *ks, unsigned core, int db, struct entry *e);
+void ks_obj_put(struct entry *e, const struct obj *o);
 /* Sets or (KS_NO_EXPIRE) removes the expiry. Returns the entry, which may have moved; NULL: no
  * memory. */
 struct entry *ks_set_expire(

@@ -6,6 +6,7 @@
 #include "app/keyspace/entry.h"
 
 #include "app/keyspace/mem.h"
+#include "app/keyspace/types/obj.h"
 
 struct blob *blob_create(size_t len, size_t cap)
 {
@@ -81,30 +82,64 @@ bool value_from_str(struct value *v, const void *val, size_t len, bool raw)
 	return true;
 }
 
+struct value value_from_obj(const struct obj *o)
+{
+	return (struct value){
+		.type = o->type, .enc = o->enc, .slot = true, .word = (uint64_t)(uintptr_t)o->ptr};
+}
+
+static struct obj value_obj(const struct value *v)
+{
+	BUG_ON(v->type == OBJ_STRING || !v->slot);
+	return (struct obj){.type = v->type, .enc = v->enc, .ptr = (void *)(uintptr_t)v->word};
+}
+
 bool value_copy(const struct entry *e, struct value *out)
 {
 	*out = entry_value(e);
-	BUG_ON(e->type != OBJ_STRING);
-	if (is_blob(out))
+	if (e->type != OBJ_STRING) {
+		struct obj from = value_obj(out), to = from;
+
+		if (!obj_ops(&from)->copy(&from, &to))
+			return false;
+		*out = value_from_obj(&to);
+	} else if (is_blob(out)) {
 		blob_get(word_blob(out->word));
+	}
 	return true;
 }
 
 void value_release(const struct value *v)
 {
-	BUG_ON(v->type != OBJ_STRING);
-	if (is_blob(v))
+	if (v->type != OBJ_STRING) {
+		struct obj o = value_obj(v);
+
+		obj_ops(&o)->free(&o);
+	} else if (is_blob(v)) {
 		blob_put(word_blob(v->word));
+	}
 }
 
-size_t entry_mem(const struct entry *e)
+size_t entry_mem(const struct entry *e, size_t samples)
 {
 	struct value v = entry_value(e);
 	size_t size = mem_usable(e);
 
-	if (is_blob(&v))
+	if (v.type != OBJ_STRING) {
+		struct obj o = value_obj(&v);
+
+		size += obj_ops(&o)->mem(&o, samples);
+	} else if (is_blob(&v)) {
 		size += mem_usable(word_blob(v.word));
+	}
 	return size;
+}
+
+struct obj entry_obj(const struct entry *e)
+{
+	struct value v = entry_value(e);
+
+	return value_obj(&v);
 }
 
 struct blob *entry_blob(const struct entry *e)

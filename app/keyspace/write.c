@@ -131,6 +131,27 @@ struct entry *ks_set_int(struct keyspace *ks, unsigned core, int db, const struc
 	return value_set(ks, core, db, k, &v, flags, now_ms);
 }
 
+struct entry *ks_set_obj(struct keyspace *ks, unsigned core, int db, const struct ks_key *k,
+	const struct obj *o, unsigned flags, int64_t now_ms)
+{
+	struct value v = value_from_obj(o);
+
+	return value_set(ks, core, db, k, &v, flags, now_ms);
+}
+
+struct obj ks_obj_edit(struct keyspace *ks, unsigned core, int db, struct entry *e)
+{
+	ks_before_change(ks, core, db, e);
+	return entry_obj(e);
+}
+
+void ks_obj_put(struct entry *e, const struct obj *o)
+{
+	BUG_ON(e->type != o->type);
+	e->enc = o->enc & 0xf;
+	entry_set_slot(e, (uint64_t)(uintptr_t)o->ptr);
+}
+
 /* Puts an entry of another layout, with the same key and the value v, in e's place. Takes v on
  * success; e's shell is freed, its value is not. */
 static struct entry *relayout(

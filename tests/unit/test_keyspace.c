@@ -92,7 +92,7 @@ static void large_value_lives_in_a_blob(void **state)
 	assert_non_null(b);
 	assert_int_equal(b->len, LONG_LEN);
 	assert_null(entry_blob(set(ks, 0, "s", "short")));
-	assert_true(entry_mem(find(ks, 0, "k")) >= LONG_LEN);
+	assert_true(entry_mem(find(ks, 0, "k"), 0) >= LONG_LEN);
 	destroy(ks, used);
 }
 
@@ -154,7 +154,7 @@ static void small_string_costs_at_most_96_bytes(void **state)
 	for (int i = 0; i < NR; i++) {
 		snprintf(name, sizeof(name), "key:%012d", i);
 		set(ks, 0, name, "abcdefghijklmnopqrstuvwxyz012345");
-		assert_true(entry_mem(find(ks, 0, name)) <= 64);
+		assert_true(entry_mem(find(ks, 0, name), 0) <= 64);
 	}
 	for (uint32_t i = 0; i < 16; i++)
 		ks_maintain_part(ks, i, UINT32_MAX);
