@@ -200,9 +200,18 @@ int log_admit(struct log_writer *w, size_t len)
 	return -EAGAIN;
 }
 
+/* What is granted changes with every chunk, the tail with every append of every core. */
+static uint64_t space_at_least(const struct log *log)
+{
+	uint64_t limit = atomic_load_explicit(&log->base, memory_order_acquire) + log->ring_size;
+	uint64_t granted = atomic_load_explicit(&log->granted, memory_order_relaxed);
+
+	return granted < limit ? limit - granted : 0;
+}
+
 int log_admit_sparing(struct log_writer *w, size_t len, uint64_t spare)
 {
-	if (log_space(w->log) >= len + spare)
+	if (space_at_least(w->log) >= len + spare || log_space(w->log) >= len + spare)
 		return log_admit(w, len);
 	log_count(&w->stalls, 1);
 	return -EAGAIN;

@@ -64,7 +64,9 @@ void entry_touch(struct keyspace *ks, struct entry *e, int64_t now_ms)
 
 	if (ks_policy_is_lfu(ks))
 		lru = lfu_pack(now_ms, lfu_incremented(ks, lfu_decayed(ks, e, now_ms)));
-	e->lru = lru & KS_LRU_MASK;
+	/* a line that other cores read stays theirs as well */
+	if (e->lru != (lru & KS_LRU_MASK))
+		e->lru = lru & KS_LRU_MASK;
 }
 
 uint64_t entry_idle_s(const struct keyspace *ks, const struct entry *e, int64_t now_ms)

@@ -7,8 +7,6 @@
 #include "app/keyspace/keyspace_priv.h"
 #include "app/keyspace/mem.h"
 
-#include <rte_prefetch.h>
-
 static void *alloc_lines_zero(size_t size)
 {
 	void *p = mem_alloc_lines(size);
@@ -123,7 +121,7 @@ void ks_prefetch(const struct keyspace *ks, int db, const struct ks_key *k)
 {
 	const struct ks_cell *cell = ks_cell(ks, db, k->part);
 
-	rte_prefetch0(&ks->parts[k->part]);
+	ks_prefetch_write(&ks->parts[k->part]);
 	if (cell)
 		table_prefetch(&cell->table, k->hash);
 }
