@@ -3,14 +3,38 @@
 """Sends the same commands to a node and to redis-server and compares the replies byte by byte, then
 the data sets (DEBUG DIGEST), then the replication streams.
 
-usage: diff_commands.py [--seed N] [--count N] [<node> <redis>]
+usage: diff_commands.py [--family NAME]... [--seed N] [--count N] [<node> <redis>]
 
 <node>, <redis>: host:port or the path of a unix socket; both are emptied. Without them both servers
-are started here. First a table of cases in RESP2 and RESP3, then random commands over a few keys, a
-part of them spoilt. Times of expiry may differ by TIME_SLACK_MS; what has no order is sorted.
+are started here. For each family of commands (all, unless some are named) first a table of cases in
+RESP2 and RESP3, then random commands over a few keys, a part of them spoilt; --count is their
+number in all families together.
+
+A family is a table diff/NAME.txt (a command a line, words quoted as in a shell; a backslash is a
+backslash) and a module diff/NAME.py with
+
+    commands(w)      functions that make a random command each, out of w (class Words)
+
+and, where it needs them,
+
+    SHARE            the part of the random commands that are its own; most others are of `key`
+    TIMED            names of commands in which no word is replaced by "1": as a time it would be
+                     over on one server before the other has looked
+    UNORDERED        {name: n}: the elements of the reply, n together, have no order (1: SMEMBERS,
+                     2: HGETALL)
+    SCANS            {name: n}: the same for the second part of the reply
+    REPLACED         {NAME: f}: f(arguments) are the keys whose value the command replaces, whatever
+                     it was: redis-server logs a DEL before it when such a key was over
+    same(command, node, redis)   whether replies that are not equal are as good as equal
+    logged(command)              whether a command is looked at in the stream
+    effect(command)              a command of the stream in a form that is the same on both
+    checks(pair, w)              own checks between random commands, such as of random picks; data
+                                 sets and streams must come out equal
 """
 import argparse
 import collections
+import glob
+import importlib
 import itertools
 import os
 import random
@@ -22,9 +46,8 @@ import time
 from lab import Failed, run_test
 from resp import Resp, encode
 
-TIME_SLACK_MS = 3000
-BIG = "9223372036854775807"
 GROUP = 100  # commands between two looks at the streams and data sets
+WINDOW = 20  # commands on their way at once
 
 
 class Raw(Resp):
@@ -53,32 +76,55 @@ def address(text):
     return host, int(port)
 
 
-# --- the table ------------------------------------------------------------------------------------
+# --- the families ---------------------------------------------------------------------------------
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+KEYS = [f"key:{i}" for i in range(12)] + ["a", "b"]
+BIG = "9223372036854775807"
+SPOILT = ["", "abc", "-1", "0", " 1", "1.5", "nan", BIG, "-9223372036854775808", "get", "ex", "1"]
+SHARE = 0.8
 
 
-def table():
-    with open(os.path.splitext(os.path.abspath(__file__))[0] + ".txt", encoding="ascii") as cases:
+def load_families():
+    names = (os.path.basename(path)[:-4] for path in glob.glob(os.path.join(HERE, "diff", "*.txt")))
+    return {name: importlib.import_module("diff." + name) for name in sorted(names)}
+
+
+FAMILIES = load_families()
+
+
+def merged(attribute):
+    """A dictionary of all families as one."""
+    return {k: v for module in FAMILIES.values() for k, v in getattr(module, attribute, {}).items()}
+
+
+def functions(name):
+    return [getattr(module, name) for module in FAMILIES.values() if hasattr(module, name)]
+
+
+TIMED = {name for module in FAMILIES.values() for name in getattr(module, "TIMED", ())}
+UNORDERED, SCANS, REPLACED = (merged(name) for name in ("UNORDERED", "SCANS", "REPLACED"))
+SAME, LOGGED, EFFECT, CHECKS = (functions(n) for n in ("same", "logged", "effect", "checks"))
+
+
+def table(family):
+    with open(os.path.join(HERE, "diff", family + ".txt"), encoding="ascii") as cases:
         for line in cases:
-            if line[0] != "#":
+            if line[0] not in "#\n":
                 yield [w.encode() for w in shlex.split(line.replace("\\", "\\\\"))]
 
 
-# --- random commands ---
+class Words:
+    """What random commands are made of."""
 
-KEYS = [f"key:{i}" for i in range(12)] + ["a", "b"]
-SPOILT = ["", "abc", "-1", "0", " 1", "1.5", "nan", BIG, "-9223372036854775808", "get", "ex", "1"]
-# A spoilt time of 1 would be over on one server before the other has looked: not for these.
-TIMED = ("set", "getex", "setex", "psetex", "expire", "pexpire")
+    keys, big = KEYS, BIG
 
-
-class Commands:
-    """Random commands, most of them good."""
-
-    def __init__(self, seed):
-        self.rnd = random.Random(seed)
+    def __init__(self, rnd):
+        self.rnd = rnd
+        self.pick = rnd.choice
 
     def key(self):
-        return self.rnd.choice(KEYS)
+        return self.pick(KEYS)
 
     def value(self):
         kind = self.rnd.randrange(10)
@@ -94,15 +140,15 @@ class Commands:
             return "x" * self.rnd.randrange(200)
         if kind == 7 and self.rnd.random() < 0.1:
             return self.rnd.randbytes(self.rnd.randrange(40000))
-        return "".join(self.rnd.choice("abcd") for _ in range(self.rnd.randrange(12)))
+        return "".join(self.pick("abcd") for _ in range(self.rnd.randrange(12)))
 
     def number(self):
-        return str(self.rnd.choice([0, 1, -1, 2, 7, -7, 100, self.rnd.randrange(-20, 60)]))
+        return str(self.pick([0, 1, -1, 2, 7, -7, 100, self.rnd.randrange(-20, 60)]))
 
     def time(self):
         """An option of time, never so near that it could be over in one place only."""
         now = int(time.time())
-        return self.rnd.choice(
+        return self.pick(
             [
                 ["ex", str(self.rnd.randrange(1000, 5000))],
                 ["px", str(self.rnd.randrange(1000000, 5000000))],
@@ -113,102 +159,25 @@ class Commands:
             ]
         )
 
-    def bit_range(self):
-        args = []
-        for _ in range(self.rnd.randrange(3)):
-            args.append(self.number())
-        if len(args) == 2 and self.rnd.random() < 0.5:
-            args.append(self.rnd.choice(["bit", "byte", "BIT"]))
-        return args
-
-    def field(self):
-        kind = self.rnd.choice(["i", "u"]) + str(self.rnd.randrange(1, 64))
-        offset = self.rnd.choice(["", "#"]) + str(self.rnd.randrange(40))
-        pick = self.rnd.randrange(4)
-        if pick == 0:
-            return ["get", kind, offset]
-        if pick == 1:
-            return ["set", kind, offset, str(self.rnd.randrange(-(1 << 40), 1 << 40))]
-        if pick == 2:
-            return ["incrby", kind, offset, str(self.rnd.randrange(-(1 << 62), 1 << 62))]
-        return ["overflow", self.rnd.choice(["wrap", "sat", "fail"])]
-
-    def fields(self):
-        return [w for _ in range(self.rnd.randrange(1, 5)) for w in self.field()]
-
     def some(self, make, low=1, high=4):
         return [make() for _ in range(self.rnd.randrange(low, high))]
 
-    def expire(self):
-        name, number = self.rnd.choice(
-            [
-                ("expire", self.rnd.randrange(1000, 5000)),
-                ("pexpire", self.rnd.randrange(1000000, 5000000)),
-                ("expireat", int(time.time()) + self.rnd.randrange(1000, 5000)),
-                ("pexpireat", int(time.time()) * 1000 + self.rnd.randrange(1000000, 5000000)),
-                ("expire", -1),
-                ("pexpireat", 1),
-            ]
-        )
-        # far apart from what is there, or GT and LT could be decided by the milliseconds
-        return [name, self.key(), str(number)] + self.some(
-            lambda: self.rnd.choice(["nx", "xx"]), 0, 2
-        )
+
+class Commands:
+    """Random commands of a family, most of them good, and some of others in between."""
+
+    def __init__(self, family, rnd):
+        self.rnd = rnd
+        self.words = Words(rnd)
+        self.share = getattr(FAMILIES[family], "SHARE", SHARE)
+        self.own, *self.others = [
+            FAMILIES[name].commands(self.words)
+            for name in [family] + ["key"] * len(FAMILIES) + list(FAMILIES)
+        ]
 
     def good(self):
-        key, value, number = self.key, self.value, self.number
-        pick = self.rnd.choice
-        return pick(
-            [
-                lambda: ["set", key(), value()],
-                lambda: ["set", key(), value()] + self.time(),
-                lambda: ["set", key(), value()]
-                + self.some(lambda: pick(["nx", "xx", "get", "keepttl"]), 1, 3),
-                lambda: ["set", key(), value(), pick(["nx", "xx", "get"])] + self.time(),
-                lambda: ["get", key()],
-                lambda: ["mget"] + self.some(key),
-                lambda: ["mset"] + [w for _ in range(3) for w in (key(), value())],
-                lambda: ["msetnx"] + [w for _ in range(2) for w in (key(), value())],
-                lambda: ["append", key(), value()],
-                lambda: ["strlen", key()],
-                lambda: ["setrange", key(), str(self.rnd.randrange(40)), value()],
-                lambda: [pick(["getrange", "substr"]), key(), number(), number()],
-                lambda: [pick(["incr", "decr"]), key()],
-                lambda: [pick(["incrby", "decrby"]), key(), number()],
-                lambda: ["incrbyfloat", key(), repr(self.rnd.uniform(-100, 100))],
-                lambda: ["getset", key(), value()],
-                lambda: ["getdel", key()],
-                lambda: ["getex", key()] + pick([[], ["persist"], self.time()]),
-                lambda: ["setnx", key(), value()],
-                lambda: ["setex", key(), str(self.rnd.randrange(1000, 5000)), value()],
-                lambda: ["psetex", key(), str(self.rnd.randrange(1000000, 5000000)), value()],
-                lambda: ["lcs", key(), key()]
-                + pick([[], ["len"], ["idx"], ["idx", "withmatchlen", "minmatchlen", number()]]),
-                lambda: ["setbit", key(), str(self.rnd.randrange(300)), pick("01")],
-                lambda: ["getbit", key(), str(self.rnd.randrange(300))],
-                lambda: ["bitcount", key()] + self.bit_range(),
-                lambda: ["bitpos", key(), pick("01")] + self.bit_range(),
-                lambda: ["bitop", pick(["and", "or", "xor"]), key()] + self.some(key),
-                lambda: ["bitop", "not", key(), key()],
-                lambda: ["bitfield", key()] + self.fields(),
-                lambda: ["bitfield_ro", key()] + self.fields(),
-                lambda: [pick(["del", "unlink"])] + self.some(key),
-                lambda: [pick(["exists", "touch"])] + self.some(key),
-                lambda: ["type", key()],
-                lambda: [pick(["rename", "renamenx"]), key(), key()],
-                lambda: ["copy", key(), key()]
-                + pick([[], ["replace"], ["db", "1"], ["db", "1", "replace"]]),
-                lambda: ["move", key(), pick("01")],
-                lambda: ["select", pick("0001")],
-                self.expire,
-                self.expire,
-                lambda: ["persist", key()],
-                lambda: [pick(["ttl", "pttl", "expiretime", "pexpiretime"]), key()],
-                lambda: ["object", "encoding", key()],
-                lambda: ["keys", pick(["*", "key:*", "key:[1-5]", "?", "*1*", "[^k]*"])],
-                lambda: ["dump", key()],
-            ]
-        )()
+        mine = self.rnd.random() < self.share
+        return self.rnd.choice(self.own if mine else self.rnd.choice(self.others))()
 
     def next(self):
         command = self.good()
@@ -227,34 +196,30 @@ class Commands:
 # --- comparing ---
 
 
-def near(one, other, slack):
-    return abs(int(one) - int(other)) <= slack and (int(one) < 0) == (int(other) < 0)
+def sorted_parts(elements, size):
+    """Elements in groups of size, in one order."""
+    return sorted((elements[i : i + size] for i in range(0, len(elements), size)), key=repr)
 
 
 def same(command, node, redis):
     if node == redis:
         return True
-    name = command[0].lower()
-    if name in (b"ttl", b"expiretime") and node[0] == redis[0] == b":":
-        return near(node[1], redis[1], TIME_SLACK_MS // 1000)
-    if name in (b"pttl", b"pexpiretime") and node[0] == redis[0] == b":":
-        return near(node[1], redis[1], TIME_SLACK_MS)
-    if name == b"keys" and node[0] == redis[0] == b"*":
-        return sorted(node[2]) == sorted(redis[2])
-    return False
-
-
-# An INCRBYFLOAT result is a text for redis-server until it is stored again; here it is a number
-# at once.
-def tolerated(command, node, redis):
-    return command[:2] == [b"object", b"encoding"] and {node[2], redis[2]} == {b"int", b"embstr"}
+    name = command[0].lower() if command else b""
+    size = UNORDERED.get(name)
+    if size and node[:2] == redis[:2] and node[0] in b"*~%":
+        return sorted_parts(node[2], size) == sorted_parts(redis[2], size)
+    size = SCANS.get(name)
+    if size and node[:2] == redis[:2] == (b"*", b"2"):
+        (cursor, items), (wanted, others) = node[2], redis[2]
+        return cursor == wanted and sorted_parts(items[2], size) == sorted_parts(others[2], size)
+    return any(judge(command, node, redis) for judge in SAME)
 
 
 class Pair:
     """The two servers."""
 
-    def __init__(self, node, redis):
-        self.node, self.redis = node, redis
+    def __init__(self, node, redis, rnd):
+        self.node, self.redis, self.rnd = node, redis, rnd
         self.nr = 0
         self.faults = []
         self.recent = collections.deque(maxlen=GROUP)
@@ -265,19 +230,31 @@ class Pair:
             conn.ask([b"flushall"])
 
     def ask(self, command):
-        self.nr += 1
-        self.recent.append(command)
-        # both at once, so that they see the same time
+        return self.ask_all([command])[0]
+
+    def ask_all(self, commands):
+        """The replies of both to each command."""
+        # all to both at once, so that they see the same time
+        data = b"".join(encode(*command) for command in commands)
         for conn in (self.node, self.redis):
-            conn.sock.sendall(encode(*command))
-        try:
-            got, want = self.node.raw(), self.redis.raw()
-        except (OSError, ValueError) as error:
-            raise Failed(f"{b' '.join(command)[:200]!r}: {error!r}") from None
-        if not same(command, got, want) and not tolerated(command, got, want):
-            text = b" ".join(command)[:200]
-            self.faults.append(f"{text!r}\n      node  {got!r:.300}\n      redis {want!r:.300}")
-        return got, want
+            conn.sock.sendall(data)
+        replies = []
+        for command in commands:
+            self.nr += 1
+            self.recent.append(command)
+            try:
+                got, want = self.node.raw(), self.redis.raw()
+            except (OSError, ValueError) as error:
+                sent = b"\n   ".join(b" ".join(one)[:200] for one in commands)
+                raise Failed(f"{sent!r}: {error!r}") from None
+            if not same(command, got, want):
+                self.fault(b" ".join(command), got, want)
+            replies.append((got, want))
+        return replies
+
+    def fault(self, what, got, want):
+        text = f"{what[:200]!r}\n      node  {got!r:.300}\n      redis {want!r:.300}"
+        self.faults.append(text)
 
     def compare_data(self, where):
         if self.node.ask([b"debug", b"digest"]) != self.redis.ask([b"debug", b"digest"]):
@@ -286,47 +263,16 @@ class Pair:
         for db in (b"1", b"0"):
             for conn in (self.node, self.redis):
                 conn.ask([b"select", db])
-            for options in ([], [b"match", b"key:[0-5]*"], [b"type", b"string", b"match", b"*1"]):
+            kind = self.rnd.choice([b"string", b"hash", b"list", b"set", b"zset", b"stream"])
+            for options in ([], [b"match", b"key:[0-5]*"], [b"type", kind, b"match", b"*1"]):
                 found = [scan(conn, options) for conn in (self.node, self.redis)]
                 if found[0] != found[1]:
                     difference = sorted(found[0] ^ found[1])
                     self.faults.append(f"{where}: SCAN {options} in db {db}: {difference} differ")
                 keys = found[1] if not options else keys
-        if scan(self.node, [b"type", b"list"]):
-            self.faults.append(f"{where}: SCAN TYPE finds lists")
         key = self.node.ask([b"randomkey"])[2]
         if keys and key not in keys or not keys and key is not None:
             self.faults.append(f"{where}: RANDOMKEY {key!r} is none of {sorted(keys)}")
-
-    def restore_some(self, rnd):
-        """Values move by DUMP and RESTORE, from either to both, some of them damaged."""
-        for _ in range(8):
-            payload = rnd.choice(self.ask([b"dump", rnd.choice(KEYS).encode()]))[2]
-            if payload is None:
-                continue
-            at = rnd.randrange(len(payload))
-            if rnd.random() < 0.3:
-                payload = (
-                    payload[:at]
-                    + bytes([payload[at] ^ (1 << rnd.randrange(8))])
-                    + payload[at + 1 :]
-                )
-            ttl, *options = rnd.choice(
-                [
-                    ["0"],
-                    ["0", "replace"],
-                    ["0", "replace", "idletime", "100"],
-                    ["0", "replace", "freq", "7"],
-                    [str(rnd.randrange(1000000, 5000000)), "replace"],
-                    ["0", "absttl", "replace"],
-                    [str(int(time.time() * 1000) + 1000000), "absttl", "replace"],
-                    [str(int(time.time() * 1000) - 1000000), "replace", "absttl"],
-                    ["1", "absttl"],
-                    [BIG, "replace", "absttl"],
-                ]
-            )
-            key = rnd.choice(KEYS).encode()
-            self.ask([b"restore", key, ttl.encode(), payload] + [w.encode() for w in options])
 
 
 def scan(conn, options):
@@ -401,20 +347,18 @@ def plain(effects):
             return b"<time>"
         return text
 
-    def effect(command):
+    def form(command):
         head = 4 if command[0].upper() == b"RESTORE" else len(command)
         words = [word(w) for w in command[:head]] + [w.upper() for w in command[head:]]
-        return [words[0].upper()] + words[1:]
+        command = [words[0].upper()] + words[1:]
+        for one in EFFECT:
+            command = one(command)
+        return command
 
-    runs = [[(db, effect(command)) for db, command in run] for run in effects]
-    runs = [[pair for pair in run if not may_grow_only(pair[1])] for run in runs]
+    runs = [[(db, form(command)) for db, command in run] for run in effects]
+    runs = [[pair for pair in run if all(judge(pair[1]) for judge in LOGGED)] for run in runs]
     runs = [run for run in runs if run]
     return [run for _, group in itertools.groupby(runs, is_del) for run in ordered(group)]
-
-
-def may_grow_only(command):
-    """redis-server does not log a BITFIELD of which each write fails, though the string may grow."""
-    return command[0] == b"BITFIELD" and b"fail" in command
 
 
 def is_del(run):
@@ -428,9 +372,9 @@ def ordered(group):
 
 
 def without_needless_del(run):
-    """redis-server logs the DEL of a key that is over also when another value takes its place at once."""
+    """redis-server logs the DEL of a key that is over also when another value replaces it."""
     name, *args = run[-1][1]
-    replaced = {b"SET": args[:1], b"MSET": args[::2], b"BITOP": args[1:2]}.get(name, [])
+    replaced = REPLACED[name](args) if name in REPLACED else []
     return [
         (db, command)
         for db, command in run
@@ -462,32 +406,52 @@ def report(pair, seed):
     print(f"{pair.nr} commands, no difference")
 
 
+class Comparison:
+    """Both servers, their streams, and what to send."""
+
+    def __init__(self, options, node_at, redis_at, make_socket):
+        self.rnd = random.Random(options.seed)
+        node, redis = (Raw(where, 20.0, make_socket) for where in (node_at, redis_at))
+        self.pair = Pair(node, redis, self.rnd)
+        self.taps = options.stream and [Tap(where, make_socket) for where in (node_at, redis_at)]
+
+    def look(self, where):
+        self.pair.compare_data(where)
+        if self.taps:
+            compare_streams(self.pair, self.taps, where)
+
+    def run(self, family, count):
+        """The family's table in both protocols, and random commands."""
+        commands = Commands(family, self.rnd)
+        batches = [(f"table of {family}, RESP{resp}", table(family), resp) for resp in (2, 3)]
+        batches.append((f"random {family}", (commands.next() for _ in range(count)), 3))
+        for name, batch, resp in batches:
+            for conn in (self.pair.node, self.pair.redis):
+                for command in ([b"hello", b"%d" % resp], [b"select", b"0"], [b"flushall"]):
+                    conn.ask(command)
+            for at in itertools.count(1):
+                group = list(itertools.islice(batch, GROUP))
+                for first in range(0, len(group), WINDOW):
+                    self.pair.ask_all(group[first : first + WINDOW])
+                for check in CHECKS:
+                    check(self.pair, commands.words)
+                self.look(f"{name}, first {at * GROUP}")
+                if len(group) < GROUP or name.startswith("random") and self.pair.faults:
+                    break
+
+
 def compare(options, node_at, redis_at, make_socket=None):
     print(f"seed {options.seed}", flush=True)
-    pair = Pair(Raw(node_at, 20.0, make_socket), Raw(redis_at, 20.0, make_socket))
-    taps = [Tap(where, make_socket) for where in (node_at, redis_at)] if options.stream else None
-    commands = Commands(options.seed)
-    batches = [(f"table, RESP{resp}", table(), resp) for resp in (2, 3)]
-    batches.append(("random commands", (commands.next() for _ in range(options.count)), 3))
-    for name, batch, resp in batches:
-        for conn in (pair.node, pair.redis):
-            conn.ask([b"hello", b"%d" % resp])
-        for at, command in enumerate(batch, 1):
-            pair.ask(command)
-            if at % GROUP:
-                continue
-            where = f"{name}, first {at}"
-            pair.restore_some(commands.rnd)
-            pair.compare_data(where)
-            if taps:
-                compare_streams(pair, taps, where)
-            if name[0] == "r" and pair.faults:
-                break
-    report(pair, options.seed)
+    families = options.family or list(FAMILIES)
+    comparison = Comparison(options, node_at, redis_at, make_socket)
+    for family in families:
+        comparison.run(family, options.count // len(families))
+    report(comparison.pair, options.seed)
 
 
 def main():
     parser = argparse.ArgumentParser(description="compares a node with redis-server")
+    parser.add_argument("--family", action="append", choices=FAMILIES)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=20000)
     parser.add_argument("--no-stream", dest="stream", action="store_false")
