@@ -9,6 +9,12 @@
  *
  * The sequence number moves on; FIN and PSH stay with the last, CWR with the first. Checksums are
  * left as they are: the device has verified them, or lro_csum_ok() does.
+ *
+ * Nothing is put together in software (GRO). A stack behind it would be run once for many segments;
+ * but here header prediction (tcp/fast.c) takes a segment in place, and one ACK at the end of a
+ * burst answers them all (one to 38 segments of SETs of 1 MB over net_memif). What could be saved
+ * was 1.6% of the processor there, checksums apart, which stay. librte_gro takes 54 cycles a
+ * segment for it, a quarter of that, and what it makes would have to be taken apart again.
  */
 #ifndef MILLRACE_DATAPLANE_IP_LRO_H
 #define MILLRACE_DATAPLANE_IP_LRO_H
