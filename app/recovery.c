@@ -3,7 +3,8 @@
 
 #include "app/apply.h"
 #include "app/control.h"
-#include "app/rdb_save.h"
+#include "app/obj_limits.h"
+#include "app/rdb/load.h"
 #include "app/replication.h"
 #include "dataplane/clock.h"
 #include "persist/recover.h"
@@ -17,13 +18,14 @@ static int load_snapshot(
 	struct server *srv, struct snap *snap, struct rdb_loader *loader, char *err, size_t err_len)
 {
 	struct rdb_limits limits = {.max_string_bytes = 1u << 30, .max_record_bytes = 2u << 30};
+	struct obj_limits obj_limits = obj_limits_get(srv->cfg);
 	struct rdb_reader *reader;
 	uint64_t pos = 0;
 	const void *ptr;
 	size_t len;
 	int rc = 0;
 
-	rdb_loader_init(loader, srv->ks, clock_unix_us() / 1000);
+	rdb_loader_init(loader, srv->ks, &obj_limits, clock_unix_us() / 1000);
 	reader = rdb_reader_create(&rdb_loader_upcalls, loader, &limits);
 	if (!reader)
 		return -ENOMEM;
@@ -38,6 +40,10 @@ static int load_snapshot(
 		snprintf(err, err_len, "the snapshot in the pool cannot be loaded: %s%s%s",
 			rdb_reader_fault(reader)->text, loader->err[0] ? ": " : "", loader->err);
 	rdb_reader_destroy(&reader);
+	rdb_loader_fini(loader);
+	if (loader->nr_empty > 0)
+		server_log(srv, 3, "recovery: empty keys skipped n=%llu",
+			(unsigned long long)loader->nr_empty);
 	atomic_store(&srv->last_load_keys, loader->nr_keys);
 	atomic_store(&srv->last_load_expired, loader->nr_expired);
 	return rc;
@@ -132,7 +138,7 @@ int recovery_run(struct server *srv, char *err, size_t err_len)
 		return rc;
 	end = res.end;
 	srv->log = pool_log(srv->pool);
-	rdb_loader_init(&loader, srv->ks, start / 1000);
+	loader.stream_db = -1;
 	if (res.base == RECOVER_BASE_SNAPSHOT) {
 		rc = load_snapshot(srv, res.snap, &loader, err, err_len);
 		snap_put(&res.snap);

@@ -4,7 +4,8 @@
 #include "app/apply.h"
 #include "app/client_priv.h"
 #include "app/control.h"
-#include "app/rdb_save.h"
+#include "app/obj_limits.h"
+#include "app/rdb/load.h"
 #include "app/snapshot.h"
 #include "checks.h"
 #include "dataplane/core.h"
@@ -45,6 +46,7 @@ static void full_destroy(struct full_sync **fp)
 		snap_abort(&f->snap);
 	}
 	rdb_reader_destroy(&f->reader);
+	rdb_loader_fini(&f->loader);
 	ks_destroy(&f->ks);
 	free(f);
 	*fp = NULL;
@@ -118,13 +120,14 @@ static int on_resumed(void *ctx, const char *id)
 static int full_open(struct server *srv, struct full_sync *f)
 {
 	struct rdb_limits limits = {.max_record_bytes = MAX_RECORD};
+	struct obj_limits obj_limits = obj_limits_get(srv->cfg);
 	int rc;
 
 	limits.max_string_bytes = (size_t)atomic_load(&srv->cfg->proto_max_bulk_len);
 	f->ks = ks_create(&srv->ks_cfg);
 	if (!f->ks)
 		return -ENOMEM;
-	rdb_loader_init(&f->loader, f->ks, srv->cores[0]->now_ms);
+	rdb_loader_init(&f->loader, f->ks, &obj_limits, srv->cores[0]->now_ms);
 	f->reader = rdb_reader_create(&rdb_loader_upcalls, &f->loader, &limits);
 	if (!f->reader)
 		return -ENOMEM;
@@ -339,6 +342,9 @@ static void on_full_end(void *ctx)
 		link_finished(r->link, false);
 		return;
 	}
+	if (f->loader.nr_empty > 0)
+		server_log(srv, 3, "repl: empty keys skipped n=%llu",
+			(unsigned long long)f->loader.nr_empty);
 	if (refuses_empty(srv, f)) {
 		server_log(srv, 3,
 			"repl: full sync refused, the old data stay: the master is empty and has a history that is not "

@@ -8,7 +8,7 @@
 #include "app/commands/dispatch.h"
 #include "app/commands/encode.h"
 #include "app/control.h"
-#include "app/rdb_save.h"
+#include "app/rdb/save.h"
 #include "app/repl_sync.h"
 #include "app/textbuf.h"
 #include "checks.h"

@@ -2,7 +2,7 @@
 #include "app/snapshot.h"
 
 #include "app/control.h"
-#include "app/rdb_save.h"
+#include "app/rdb/save.h"
 #include "app/replication.h"
 #include "checks.h"
 #include "dataplane/core.h"

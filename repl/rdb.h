@@ -136,11 +136,65 @@ struct rdb_key {
 	int16_t freq;      /* 0-255, -1 when unknown */
 };
 
-/* A value, its strings decoded. Borrowed like rdb_key. */
+/* A string value, decoded. Borrowed like rdb_key. */
 struct rdb_value {
 	enum rdb_type type;
 	const void *str; /* RDB_TYPE_STRING */
 	size_t str_len;
+};
+
+/* What values are made of; repl/rdb_value.h has the order. The letters are those of its texts. What
+ * an item brings is in the member of struct rdb_item named here. */
+enum rdb_item_kind {
+	RDB_ITEM_COUNT = 'n',      /* number: how many of the following; only a hint */
+	RDB_ITEM_ELEMENT = 'e',    /* str: of a list */
+	RDB_ITEM_MEMBER = 'm',     /* str: of a set or sorted set */
+	RDB_ITEM_SCORE = 's',      /* score: any double, NaN too */
+	RDB_ITEM_SCORE_TEXT = 't', /* not delivered: comes as RDB_ITEM_SCORE */
+	RDB_ITEM_FIELD = 'f',      /* str */
+	RDB_ITEM_VALUE = 'v',      /* str: of the field before */
+	RDB_ITEM_CONTAINER = 'c',  /* number: enum rdb_container, of the blob to come */
+	RDB_ITEM_BLOB = 'b',       /* str: a whole string, listpack, intset, ziplist or zipmap */
+
+	/* streams */
+	RDB_ITEM_NODE_ID = 'i', /* id: of the blob to come, which is a listpack */
+	RDB_ITEM_LENGTH = 'l',  /* number: entries */
+	RDB_ITEM_LAST_ID = 'L', /* id */
+	RDB_ITEM_FIRST_ID = 'F',
+	RDB_ITEM_DELETED_ID = 'D',    /* id: the largest that was deleted */
+	RDB_ITEM_ENTRIES_ADDED = 'A', /* number */
+	RDB_ITEM_GROUP = 'g',         /* str: its name */
+	RDB_ITEM_GROUP_ID = 'G',      /* id: last delivered */
+	RDB_ITEM_ENTRIES_READ = 'R',  /* number: all ones when unknown */
+	RDB_ITEM_PENDING_ID = 'p',    /* id: of an entry pending in the group */
+	RDB_ITEM_DELIVERY_TIME = 'T', /* number: Unix time in ms */
+	RDB_ITEM_DELIVERY_COUNT = 'C',
+	RDB_ITEM_CONSUMER = 'u',    /* str: its name, in the group before */
+	RDB_ITEM_SEEN_TIME = 'S',   /* number: Unix time in ms */
+	RDB_ITEM_ACTIVE_TIME = 'V', /* number: Unix time in ms */
+	RDB_ITEM_CONSUMER_PENDING_ID = 'q',
+};
+
+/* How a node of a list is stored. */
+enum rdb_container {
+	RDB_CONTAINER_PLAIN = 1,  /* the blob is one element */
+	RDB_CONTAINER_PACKED = 2, /* the blob is a listpack */
+};
+
+/* A part of a value. str is borrowed like rdb_key. */
+struct rdb_item {
+	enum rdb_item_kind kind;
+	union {
+		uint64_t number;
+		double score;
+		struct {
+			const void *bytes;
+			size_t len;
+		} str;
+		struct {
+			uint64_t ms, seq;
+		} id;
+	};
 };
 
 /* Returns a type's name ("list", "hash listpack"), or NULL for a number that is no type. Any

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Lengths, strings and DUMP payloads of RDB, decoded. repl/rdb.h has the format.
+ * Lengths and strings of RDB, decoded. repl/rdb.h has the format.
  */
 #include "repl/rdb_decode.h"
-
-#include "persist/crc64.h"
 
 #include <lzf.h>
 #include <stdio.h>
@@ -211,61 +209,4 @@ enum rdb_step rdb_string_text(const struct rdb_input *in, const struct rdb_strin
 	}
 	*text = scratch->bytes;
 	return step;
-}
-
-/* The value of a payload, between its type byte and its tail. */
-static enum rdb_step dump_value(
-	const struct rdb_input *in, struct rdb_scratch *scratch, struct rdb_value *value)
-{
-	size_t pos = 1, need = 0;
-	struct rdb_string str;
-
-	if (in->len == 0)
-		return bad(in, RDB_ERR_TRUNCATED, 0, "no value");
-	const char *name = rdb_type_name(in->bytes[0]);
-	if (name == NULL)
-		return bad(in, RDB_ERR_OPCODE, 0, "unknown value type");
-	value->type = in->bytes[0];
-	if (value->type != RDB_TYPE_STRING) {
-		rdb_fault_set(in->fault, RDB_ERR_TYPE, 0, "value type %u (%s) is not supported",
-			(unsigned)value->type, name);
-		return RDB_STEP_BAD;
-	}
-	enum rdb_step step = rdb_string_head(in, &pos, &str, &need);
-	if (step == RDB_STEP_MORE)
-		return bad(in, RDB_ERR_STRING, pos, "string longer than its payload");
-	if (step == RDB_STEP_DONE && pos != in->len)
-		return bad(in, RDB_ERR_LENGTH, pos, "bytes behind the value");
-	if (step == RDB_STEP_DONE)
-		step = rdb_string_text(in, &str, scratch, &value->str, &value->str_len);
-	return step;
-}
-
-int rdb_dump_parse(const void *payload, size_t len, unsigned max_version, size_t max_string_bytes,
-	struct rdb_scratch *scratch, struct rdb_value *value, struct rdb_fault *fault)
-{
-	*fault = (struct rdb_fault){0};
-	if (len < RDB_DUMP_TAIL_BYTES) {
-		rdb_fault_set(fault, RDB_ERR_TRUNCATED, len, "no room for version and checksum");
-		return -1;
-	}
-	size_t body = len - RDB_DUMP_TAIL_BYTES;
-	const uint8_t *tail = (const uint8_t *)payload + body;
-	unsigned version = (unsigned)rdb_le_decode(tail, 2);
-	if (version > max_version) {
-		rdb_fault_set(fault, RDB_ERR_VERSION, body, "payload version %u, over %u", version,
-			max_version);
-		return -1;
-	}
-	if (crc64(0, payload, len - RDB_CRC_BYTES) != rdb_le_decode(tail + 2, RDB_CRC_BYTES)) {
-		rdb_fault_set(fault, RDB_ERR_CHECKSUM, len - RDB_CRC_BYTES, "wrong checksum");
-		return -1;
-	}
-	struct rdb_input in = {
-		.bytes = payload,
-		.len = body,
-		.max_string_bytes = max_string_bytes,
-		.fault = fault,
-	};
-	return dump_value(&in, scratch, value) == RDB_STEP_DONE ? 0 : -1;
 }

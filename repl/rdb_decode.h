@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The small parts of RDB in contiguous memory: lengths and strings. For the readers of records, of
- * DUMP payloads, and of collections.
+ * The small parts of RDB in contiguous memory: lengths and strings. For the readers of records,
+ * values and DUMP payloads.
  *
  * Decoding is in two steps, so that a string's extent is known, and bounded, before any of its
  * bytes are there: rdb_string_head() gives the extent, rdb_string_text() the bytes.
@@ -69,12 +69,5 @@ enum rdb_step rdb_string_text(const struct rdb_input *in, const struct rdb_strin
 
 /* Frees scratch that is larger than keep bytes. */
 void rdb_scratch_trim(struct rdb_scratch *scratch, size_t keep);
-
-/* Reads a DUMP payload: version at most max_version, checksum, one value, nothing behind it.
- * value borrows from payload or scratch. Returns 0 or -1 with the fault set: RDB_ERR_TRUNCATED,
- * RDB_ERR_VERSION and RDB_ERR_CHECKSUM are what RESTORE reports as a wrong version or checksum, any
- * other as bad data. Redis 7.0 takes versions up to 10 from its clients. */
-int rdb_dump_parse(const void *payload, size_t len, unsigned max_version, size_t max_string_bytes,
-	struct rdb_scratch *scratch, struct rdb_value *value, struct rdb_fault *fault);
 
 #endif

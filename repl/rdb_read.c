@@ -10,6 +10,7 @@
 #include "checks.h"
 #include "persist/crc64.h"
 #include "repl/rdb_scan.h"
+#include "repl/rdb_value.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,8 @@ struct rdb_reader {
 	uint64_t crc;    /* of the records handled, but for the run in hand */
 	uint64_t offset; /* in the file, of the record in hand */
 	struct rdb_scan scan;
+	bool in_value; /* the next is an item */
+	struct rdb_value_scan value;
 	struct rdb_key key; /* what is known of the key to come */
 	bool key_awaited;   /* expiry, idle time or frequency have come */
 
@@ -106,6 +109,14 @@ static bool part_text(struct rdb_reader *r, const struct rdb_input *in, unsigned
 	return rdb_string_text(in, &r->scan.parts[part].str, scratch, text, len) == RDB_STEP_DONE;
 }
 
+/* What is known of a key has been told. */
+static void drop_key(struct rdb_reader *r)
+{
+	forget_key(r);
+	r->key.name = NULL;
+	r->counters.nr_keys++;
+}
+
 static enum rdb_step take_key(struct rdb_reader *r, const struct rdb_input *in)
 {
 	struct rdb_value value = {.type = RDB_TYPE_STRING};
@@ -113,10 +124,31 @@ static enum rdb_step take_key(struct rdb_reader *r, const struct rdb_input *in)
 	if (!part_text(r, in, 0, &r->name, &r->key.name, &r->key.name_len) ||
 		!part_text(r, in, 1, &r->text, &value.str, &value.str_len))
 		return RDB_STEP_BAD;
-	r->counters.nr_keys++;
 	int result = r->up.on_key == NULL ? 0 : r->up.on_key(r->ctx, &r->key, &value);
-	forget_key(r);
-	r->key.name = NULL;
+	drop_key(r);
+	return upcall_result(r, result);
+}
+
+/* A key whose value follows item by item. */
+static enum rdb_step take_value(struct rdb_reader *r, const struct rdb_input *in)
+{
+	if (!part_text(r, in, 0, &r->name, &r->key.name, &r->key.name_len))
+		return RDB_STEP_BAD;
+	int result = r->up.on_value == NULL ? 0 : r->up.on_value(r->ctx, &r->key, r->scan.op);
+	drop_key(r);
+	r->in_value = true;
+	rdb_value_scan_init(&r->value, r->scan.op);
+	return upcall_result(r, result);
+}
+
+static enum rdb_step take_item(struct rdb_reader *r, const struct rdb_item *item)
+{
+	int result = r->up.on_item == NULL ? 0 : r->up.on_item(r->ctx, item);
+
+	if (result == 0 && rdb_value_scan_over(&r->value)) {
+		r->in_value = false;
+		result = r->up.on_value_end == NULL ? 0 : r->up.on_value_end(r->ctx);
+	}
 	return upcall_result(r, result);
 }
 
@@ -217,7 +249,7 @@ static enum rdb_step take_record(struct rdb_reader *r, const struct rdb_input *i
 	case RDB_OP_MODULE_AUX: r->counters.nr_module_aux++; return RDB_STEP_DONE;
 	case RDB_OP_SLOT_INFO: r->counters.nr_slot_infos++; return RDB_STEP_DONE;
 	case RDB_TYPE_STRING: return take_key(r, in);
-	default: return take_attribute(r, in);
+	default: return op <= RDB_TYPE_MAX ? take_value(r, in) : take_attribute(r, in);
 	}
 }
 
@@ -271,11 +303,25 @@ static enum rdb_step fixed_part(struct rdb_reader *r, const struct rdb_input *in
 	return header ? take_header(r, in->bytes) : take_trailer(r, in->bytes);
 }
 
-/* One record, or header or trailer, at the input's beginning. *used: its length, when DONE. */
+static enum rdb_step one_item(struct rdb_reader *r, const struct rdb_input *in, size_t *used)
+{
+	struct rdb_item item;
+	enum rdb_step step =
+		rdb_value_scan_item(&r->value, in, used, &r->text, &item, &r->scan.need);
+
+	if (step == RDB_STEP_MORE && r->scan.need > r->limits.max_record_bytes)
+		return refuse(r, RDB_ERR_LENGTH, 0, "item over the limit of a record");
+	return step == RDB_STEP_DONE ? take_item(r, &item) : step;
+}
+
+/* One record or item, or header or trailer, at the input's beginning. *used: 0, and its length when
+ * DONE. */
 static enum rdb_step one_record(struct rdb_reader *r, const struct rdb_input *in, size_t *used)
 {
 	if (r->phase != PHASE_RECORDS)
 		return fixed_part(r, in, used);
+	if (r->in_value)
+		return one_item(r, in, used);
 	enum rdb_step step = rdb_scan_run(&r->scan, in, r->limits.max_record_bytes);
 	if (step == RDB_STEP_DONE) {
 		*used = r->scan.pos;

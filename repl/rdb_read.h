@@ -5,6 +5,9 @@
  *   caller's bytes -> record by record, in place -> upcalls
  *                      \ the beginning of a record cut by the end of a piece is kept here
  *
+ * A value that is no string is not one record: it comes item by item (repl/rdb_value.h), each of
+ * which is what is said of records below.
+ *
  * - The result does not depend on how the input is cut.
  * - Nothing is trusted. A length over its limit is refused when its bytes are seen, before room
  *   is made for it. The buffer of a record grows with the bytes received, at most to twice their
@@ -16,7 +19,7 @@
  * - Keys are delivered before the checksum has been seen: a caller that must not show a damaged
  *   set keeps it aside until on_end.
  *
- * Malformed input: a version outside 1-12, an unknown opcode, a type that is not supported yet,
+ * Malformed input: a version outside 1-12, an unknown opcode, a type that is not supported,
  * a length field where bits must be 0, an integer in a wider form than it needs, LZF that does
  * not yield its announced length, expiry, idle time or frequency without a key after it, a wrong
  * CRC.
@@ -39,14 +42,19 @@ struct rdb_upcalls {
 		void *ctx, const void *name, size_t name_len, const void *value, size_t value_len);
 	int (*on_select)(void *ctx, uint32_t db);
 	int (*on_resize)(void *ctx, uint64_t nr_keys, uint64_t nr_expires);
+	/* a key that holds a string */
 	int (*on_key)(void *ctx, const struct rdb_key *key, const struct rdb_value *value);
+	/* one that holds another type: then come its items, then the end of the value */
+	int (*on_value)(void *ctx, const struct rdb_key *key, enum rdb_type type);
+	int (*on_item)(void *ctx, const struct rdb_item *item);
+	int (*on_value_end)(void *ctx);
 	int (*on_function)(void *ctx, const void *source, size_t len);
 	int (*on_end)(void *ctx); /* complete, checksum good or absent */
 };
 
 struct rdb_limits {
 	size_t max_string_bytes; /* of one string, compressed or not: proto-max-bulk-len */
-	size_t max_record_bytes; /* of one record on the wire, all its strings and lengths */
+	size_t max_record_bytes; /* of one record or item on the wire, with all its parts */
 	bool ignore_checksum;    /* rdbchecksum no */
 };
 

@@ -5,11 +5,15 @@
 #include "repl/rdb_scan.h"
 
 #include "checks.h"
+#include "repl/rdb_value.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_TEXT_MAX 96 /* of a key's name in a message */
+#define KEY_TEXT_MAX    96 /* of a key's name in a message */
+#define MODULE_NAME_LEN 9
+#define MODULE_TEXT_MAX 32
 
 void rdb_scan_init(struct rdb_scan *scan)
 {
@@ -32,6 +36,8 @@ static const char *record_parts(uint8_t op)
 	case RDB_OP_SELECTDB: return "L";
 	case RDB_OP_EOF: return "";
 	case RDB_TYPE_STRING: return "SS";
+	case RDB_TYPE_MODULE:
+	case RDB_TYPE_MODULE_2: return "SL";
 	default: return rdb_type_name(op) != NULL ? "S" : NULL;
 	}
 }
@@ -123,20 +129,34 @@ static enum rdb_step next_part(struct rdb_scan *scan, const struct rdb_input *in
 	return skip_bytes(scan, in, (size_t)(scan->rest[0] - '0'));
 }
 
-/* Names the key of a value that cannot be read. */
+/* The number of a module's type: nine characters of six bits, then ten bits of a version. */
+static void module_name(uint64_t id, char *out, size_t size)
+{
+	static const char letters[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	char name[MODULE_NAME_LEN + 1] = {0};
+
+	for (unsigned i = 0; i < MODULE_NAME_LEN; i++)
+		name[i] = letters[id >> (58 - 6 * i) & 63];
+	snprintf(out, size, " \"%s\" version %u", name, (unsigned)(id & 1023));
+}
+
+/* Names the key of a value that cannot be read, and the module that it belongs to. */
 static enum rdb_step unsupported(struct rdb_scan *scan, const struct rdb_input *in)
 {
 	struct rdb_scratch scratch = {0};
-	char name[KEY_TEXT_MAX];
+	char name[KEY_TEXT_MAX], module[MODULE_TEXT_MAX] = "";
 	const void *text;
 	size_t len;
 
 	enum rdb_step step = rdb_string_text(in, &scan->parts[0].str, &scratch, &text, &len);
 	if (step == RDB_STEP_DONE) {
 		rdb_text_escape(text, len, name, sizeof(name));
+		if (scan->nr_parts > 1)
+			module_name(scan->parts[1].number, module, sizeof(module));
 		rdb_fault_set(in->fault, RDB_ERR_TYPE, in->offset,
-			"value type %u (%s) is not supported, key \"%s\"", (unsigned)scan->op,
-			rdb_type_name(scan->op), name);
+			"value type %u (%s%s) is not supported, key \"%s\"", (unsigned)scan->op,
+			rdb_type_name(scan->op), module, name);
 	}
 	rdb_scratch_trim(&scratch, 0);
 	return RDB_STEP_BAD;
@@ -164,7 +184,7 @@ enum rdb_step rdb_scan_run(struct rdb_scan *scan, const struct rdb_input *in, si
 			"record over the limit of %zu bytes", max_bytes);
 		return RDB_STEP_BAD;
 	}
-	if (step == RDB_STEP_DONE && scan->op <= RDB_TYPE_MAX && scan->op != RDB_TYPE_STRING)
+	if (step == RDB_STEP_DONE && scan->op <= RDB_TYPE_MAX && !rdb_value_known(scan->op))
 		return unsupported(scan, in);
 	return step;
 }

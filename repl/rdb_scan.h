@@ -7,6 +7,9 @@
  *
  *   L length    S string    1 4 8 that many bytes    M module data up to RDB_MODULE_EOF
  *
+ * Of a key, a string's record has the value too; that of another type ends behind the name, and its
+ * value follows item by item (repl/rdb_value.h).
+ *
  * - Every step moves pos forward or ends the scan.
  * - pos is at the beginning of a part, so what is scanned again after a pause is the head of one
  *   part, never a part.
@@ -39,8 +42,8 @@ struct rdb_scan {
 void rdb_scan_init(struct rdb_scan *scan);
 
 /* Scans on. DONE: scan->op and the parts are valid. BAD: not a record, or one of more than
- * max_bytes; types that are not supported yet are BAD with RDB_ERR_TYPE as soon as their key's name
- * is there. */
+ * max_bytes; types that are not supported are BAD with RDB_ERR_TYPE as soon as their key's name
+ * (of a module's type, the module's too) is there. */
 enum rdb_step rdb_scan_run(struct rdb_scan *scan, const struct rdb_input *in, size_t max_bytes);
 
 #endif

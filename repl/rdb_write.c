@@ -111,6 +111,31 @@ int rdb_write_len(struct rdb_writer *w, uint64_t len)
 	return rdb_write_raw(w, head, put_len(head, len));
 }
 
+int rdb_write_u64(struct rdb_writer *w, uint64_t v)
+{
+	uint8_t buf[8];
+
+	store_le(buf, v, sizeof(buf));
+	return rdb_write_raw(w, buf, sizeof(buf));
+}
+
+int rdb_write_double(struct rdb_writer *w, double v)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &v, sizeof(bits));
+	return rdb_write_u64(w, bits);
+}
+
+int rdb_write_id(struct rdb_writer *w, uint64_t ms, uint64_t seq)
+{
+	uint8_t buf[16];
+
+	store_be(buf, ms, 8);
+	store_be(buf + 8, seq, 8);
+	return rdb_write_raw(w, buf, sizeof(buf));
+}
+
 /* True if str is exactly what an int32 prints as. */
 static bool text_is_int(const char *str, size_t len, int32_t *value)
 {

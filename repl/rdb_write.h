@@ -74,9 +74,9 @@ int rdb_write_key_string(
 /* 255 and the CRC of all bytes since rdb_writer_init(), or zeros without RDB_WRITE_CRC. */
 int rdb_write_eof(struct rdb_writer *w);
 
-/* Payload of DUMP, as RESTORE takes it: type, value, version (2), CRC64 (8). A whole payload for a
- * string; begin and end around the value's primitives for other types. The CRC starts at
- * _begin whatever the flags are, so a writer is used either for payloads or for a file. */
+/* Payload of DUMP, as RESTORE takes it: type, value, version (2), CRC64 (8). Begin and end stand
+ * around the value's primitives. The CRC starts at _begin whatever the flags are, so a writer is
+ * used either for payloads or for a file. rdb_dump_string() is a whole payload. */
 int rdb_dump_string(struct rdb_writer *w, const void *value, size_t len);
 int rdb_dump_begin(struct rdb_writer *w, enum rdb_type type);
 int rdb_dump_end(struct rdb_writer *w);
@@ -85,6 +85,11 @@ int rdb_dump_end(struct rdb_writer *w);
 int rdb_write_byte(struct rdb_writer *w, uint8_t byte);
 int rdb_write_raw(struct rdb_writer *w, const void *bytes, size_t len);
 int rdb_write_len(struct rdb_writer *w, uint64_t len);
+
+/* 8 bytes: a time, a double; 16 bytes: a stream's ID as pending entries have it. */
+int rdb_write_u64(struct rdb_writer *w, uint64_t v);
+int rdb_write_double(struct rdb_writer *w, double v);
+int rdb_write_id(struct rdb_writer *w, uint64_t ms, uint64_t seq);
 
 /* A string in its shortest form: integer, LZF if allowed and smaller, else plain. */
 int rdb_write_string(struct rdb_writer *w, const void *str, size_t len);

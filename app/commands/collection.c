@@ -2,6 +2,7 @@
 #include "app/commands/collection.h"
 
 #include "app/commands/keys.h"
+#include "app/obj_limits.h"
 #include "checks.h"
 
 static bool fill(struct client *c, const struct slice *key, struct entry *e, enum obj_type type,
@@ -80,18 +81,5 @@ bool coll_store(struct client *c, const struct slice *key, struct obj *o, bool r
 
 struct obj_limits coll_limits(const struct client *c)
 {
-	const struct config *cfg = c->srv->cfg;
-
-#define LIMIT(field) .field = atomic_load_explicit(&cfg->field, memory_order_relaxed)
-	return (struct obj_limits){
-		LIMIT(hash_max_listpack_entries),
-		LIMIT(hash_max_listpack_value),
-		LIMIT(set_max_intset_entries),
-		LIMIT(zset_max_listpack_entries),
-		LIMIT(zset_max_listpack_value),
-		LIMIT(stream_node_max_bytes),
-		LIMIT(stream_node_max_entries),
-		LIMIT(list_max_listpack_size),
-	};
-#undef LIMIT
+	return obj_limits_get(c->srv->cfg);
 }

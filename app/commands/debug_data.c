@@ -6,7 +6,9 @@
 
 #include "app/control.h"
 #include "app/keyspace/types/obj.h"
-#include "app/rdb_save.h"
+#include "app/obj_limits.h"
+#include "app/rdb/load.h"
+#include "app/rdb/save.h"
 #include "app/snapshot.h"
 
 #include <errno.h>
@@ -69,11 +71,9 @@ static size_t serialised_len(const struct entry *e, bool compress)
 	struct rdb_writer w;
 	size_t len = 0;
 	struct rdb_sink sink = {.write = count_bytes, .ctx = &len};
-	char num[KS_INT_STR_MAX];
-	struct slice value = entry_str(e, num);
 
 	rdb_writer_init(&w, sink, compress ? RDB_WRITE_COMPRESS : 0);
-	rdb_write_string(&w, value.ptr, value.len);
+	rdb_save_value(&w, e);
 	rdb_write_record_end(&w);
 	rdb_writer_fini(&w);
 	return len;
@@ -265,6 +265,7 @@ static int reload(struct client *c)
 {
 	static const struct rdb_upcalls check_only;
 	struct image im = {0};
+	struct obj_limits limits = obj_limits_get(c->srv->cfg);
 	struct rdb_loader loader;
 	int rc = image_make(c, &im);
 
@@ -274,8 +275,9 @@ static int reload(struct client *c)
 		/* What comes back is what was there, so nothing goes into the log. */
 		snapshot_abort_for_flush(c->srv);
 		ks_flush(c->srv->ks, c->core_id, -1);
-		rdb_loader_init(&loader, c->srv->ks, c->now_ms);
+		rdb_loader_init(&loader, c->srv->ks, &limits, c->now_ms);
 		rc = image_read(c, &im, &rdb_loader_upcalls, &loader);
+		rdb_loader_fini(&loader);
 	}
 	free(im.buf);
 	return rc;

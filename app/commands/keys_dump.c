@@ -3,8 +3,10 @@
  * DUMP and RESTORE: one value in RDB form.
  */
 #include "app/commands/keys.h"
-#include "repl/rdb_decode.h"
-#include "repl/rdb_write.h"
+#include "app/obj_limits.h"
+#include "app/rdb/build.h"
+#include "app/rdb/save.h"
+#include "repl/rdb_dump.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -39,18 +41,18 @@ void key_cmd_dump(struct client *c)
 	struct growing g = {0};
 	struct rdb_sink sink = {.write = growing_write, .ctx = &g};
 	struct rdb_writer w;
-	char buf[KS_INT_STR_MAX];
 	struct entry *e = lookup_read(c, &c->argv[1]);
 
 	if (!e) {
 		reply_null(c);
 		return;
 	}
-	struct slice s = entry_str(e, buf);
 	bool compress = atomic_load_explicit(&c->srv->cfg->rdbcompression, memory_order_relaxed);
 
 	rdb_writer_init(&w, sink, compress ? RDB_WRITE_COMPRESS : 0);
-	if (rdb_dump_string(&w, s.ptr, s.len) == 0)
+	rdb_dump_begin(&w, rdb_save_form(e));
+	rdb_save_value(&w, e);
+	if (rdb_dump_end(&w) == 0)
 		reply_bulk(c, g.bytes, g.len);
 	else
 		key_no_memory(c, false);
@@ -61,6 +63,13 @@ void key_cmd_dump(struct client *c)
 struct restore {
 	bool replace, absttl;
 	int64_t ttl, idle_s, freq; /* idle_s, freq: -1 when not given */
+	/* the value: a string, borrowed from the argument or from scratch; or a collection, owned
+	 * until it is stored */
+	bool is_obj;
+	struct slice str;
+	struct obj obj;
+	struct rdb_scratch scratch;
+	struct rdb_build build;
 };
 
 static bool restore_opts(struct client *c, struct restore *r)
@@ -95,33 +104,53 @@ static bool restore_opts(struct client *c, struct restore *r)
 	return true;
 }
 
-/* Reads the payload. Replies the error, or returns the value, which borrows from the argument or
- * from scratch. */
-static bool restore_parse(struct client *c, const struct slice *payload,
-	struct rdb_scratch *scratch, struct slice *out)
+static int restore_value(void *ctx, enum rdb_type type)
 {
-	struct rdb_fault fault = {0};
-	struct rdb_value value = {0};
-	size_t max = (size_t)atomic_load(&c->srv->cfg->proto_max_bulk_len);
+	struct restore *r = ctx;
+
+	r->is_obj = type != RDB_TYPE_STRING;
+	return !r->is_obj || rdb_build_begin(&r->build, type) ? 0 : -1;
+}
+
+static int restore_item(void *ctx, const struct rdb_item *item)
+{
+	struct restore *r = ctx;
+
+	if (r->is_obj)
+		return rdb_build_item(&r->build, item) ? 0 : -1;
+	r->str = (struct slice){.ptr = item->str.bytes, .len = item->str.len};
+	return 0;
+}
+
+/* Reads the payload into r. False: the error has been replied. */
+static bool restore_parse(struct client *c, const struct slice *payload, struct restore *r)
+{
+	static const struct rdb_dump_upcalls upcalls = {restore_value, restore_item};
+	struct obj_limits obj_limits = obj_limits_get(c->srv->cfg);
+	struct rdb_dump_limits limits = {
+		.max_version = RDB_VERSION_WRITTEN,
+		.max_type = RDB_TYPE_STREAM_LISTPACKS_2,
+		.max_string_bytes = (size_t)atomic_load(&c->srv->cfg->proto_max_bulk_len),
+	};
+	struct rdb_fault fault;
 
 	/* a master's limit need not be ours */
 	if (c->flags & (CLIENT_MASTER | CLIENT_REPLAY))
-		max = SIZE_MAX / 4;
-	if (rdb_dump_parse(payload->ptr, payload->len, RDB_VERSION_WRITTEN, max, scratch, &value,
-		    &fault) != 0) {
-		bool tail = fault.error == RDB_ERR_TRUNCATED || fault.error == RDB_ERR_VERSION ||
-			    fault.error == RDB_ERR_CHECKSUM;
+		limits.max_string_bytes = SIZE_MAX / 4;
+	rdb_build_init(&r->build, &obj_limits);
+	bool good = rdb_dump_parse(payload->ptr, payload->len, &limits, &upcalls, r, &r->scratch,
+			    &fault) == 0;
+	if (good && r->is_obj)
+		good = rdb_build_end(&r->build, &r->obj) == RDB_BUILT_VALUE;
+	rdb_build_fini(&r->build);
+	if (good)
+		return true;
+	bool tail = fault.error == RDB_ERR_TRUNCATED || fault.error == RDB_ERR_VERSION ||
+		    fault.error == RDB_ERR_CHECKSUM;
 
-		reply_err(c, tail ? "ERR DUMP payload version or checksum are wrong"
-				  : "ERR Bad data format");
-		return false;
-	}
-	if (value.type != RDB_TYPE_STRING) {
-		reply_err(c, "ERR Bad data format");
-		return false;
-	}
-	*out = (struct slice){.ptr = value.str, .len = value.str_len};
-	return true;
+	reply_err(
+		c, tail ? "ERR DUMP payload version or checksum are wrong" : "ERR Bad data format");
+	return false;
 }
 
 /* Logs the RESTORE with a Unix time: its effect must not depend on when it is applied. */
@@ -144,9 +173,23 @@ static void prop_absttl(struct client *c, const struct restore *r, int64_t at_ms
 	prop_replace(c, n, argv);
 }
 
+/* The key with its value, without time to live. NULL: no memory. */
+static struct entry *restore_put(struct client *c, struct restore *r)
+{
+	const struct slice *key = &c->argv[1];
+	struct ks_key k = cmd_key(c, key);
+	struct entry *e;
+
+	if (!r->is_obj)
+		return key_store(c, key, r->str.ptr, r->str.len, 0);
+	e = ks_set_obj(c->srv->ks, c->core_id, c->db, &k, &r->obj, 0, c->now_ms);
+	if (e)
+		r->obj.ptr = NULL;
+	return e;
+}
+
 /* Stores the value in the place of old, which is NULL or may go. */
-static bool restore_store(struct client *c, const struct restore *r, struct slice value,
-	struct entry *old, int64_t at_ms)
+static bool restore_store(struct client *c, struct restore *r, struct entry *old, int64_t at_ms)
 {
 	const struct slice *key = &c->argv[1];
 	struct keyspace *ks = c->srv->ks;
@@ -158,7 +201,7 @@ static bool restore_store(struct client *c, const struct restore *r, struct slic
 				c, old, key, atomic_load(&c->srv->cfg->lazyfree_server_del));
 		return true;
 	}
-	e = key_store(c, key, value.ptr, value.len, 0);
+	e = restore_put(c, r);
 	if (!e)
 		return false;
 	if (at_ms != KS_NO_EXPIRE) {
@@ -184,8 +227,6 @@ void key_cmd_restore(struct client *c)
 {
 	const struct slice *key = &c->argv[1];
 	struct restore r = {.idle_s = -1, .freq = -1};
-	struct rdb_scratch scratch = {0};
-	struct slice value;
 	int64_t at_ms = KS_NO_EXPIRE;
 
 	if (!restore_opts(c, &r))
@@ -205,11 +246,13 @@ void key_cmd_restore(struct client *c)
 		reply_err(c, "ERR Invalid TTL value, must be >= 0");
 		return;
 	}
-	if (restore_parse(c, &c->argv[3], &scratch, &value)) {
-		if (restore_store(c, &r, value, old, at_ms))
+	if (restore_parse(c, &c->argv[3], &r)) {
+		if (restore_store(c, &r, old, at_ms))
 			reply_ok(c);
 		else
 			key_no_memory(c, false);
 	}
-	rdb_scratch_trim(&scratch, 0);
+	if (r.obj.ptr)
+		obj_ops(&r.obj)->free(&r.obj);
+	rdb_scratch_trim(&r.scratch, 0);
 }

@@ -72,18 +72,52 @@ static inline void trace_string(struct bytes *t, const char *lead, const void *s
 		trace_line(t, "(%zu %016llx)", len, (unsigned long long)crc64(0, str, len));
 }
 
-static inline void trace_key(
-	struct bytes *t, const struct rdb_key *key, const void *str, size_t len)
+static inline void trace_key_about(struct bytes *t, const struct rdb_key *key)
 {
-	trace_line(t, "key %u", key->db);
-	trace_string(t, " ", key->name, key->name_len);
-	trace_string(t, " = ", str, len);
 	if (key->expire_ms != -1)
 		trace_line(t, " expire %lld", (long long)key->expire_ms);
 	if (key->idle_s != -1)
 		trace_line(t, " idle %lld", (long long)key->idle_s);
 	if (key->freq != -1)
 		trace_line(t, " freq %d", key->freq);
+	trace_line(t, "\n");
+}
+
+static inline void trace_key(
+	struct bytes *t, const struct rdb_key *key, const void *str, size_t len)
+{
+	trace_line(t, "key %u", key->db);
+	trace_string(t, " ", key->name, key->name_len);
+	trace_string(t, " = ", str, len);
+	trace_key_about(t, key);
+}
+
+/* One item, led by its letter: "e x", "n 3", "s 1.5", "L 5-1". */
+static inline void trace_item(struct bytes *t, const struct rdb_item *item)
+{
+	trace_line(t, "  %c ", (char)item->kind);
+	switch (item->kind) {
+	case RDB_ITEM_ELEMENT:
+	case RDB_ITEM_MEMBER:
+	case RDB_ITEM_FIELD:
+	case RDB_ITEM_VALUE:
+	case RDB_ITEM_BLOB:
+	case RDB_ITEM_GROUP:
+	case RDB_ITEM_CONSUMER: trace_string(t, "", item->str.bytes, item->str.len); break;
+	case RDB_ITEM_SCORE: trace_line(t, "%.17g", item->score); break;
+	case RDB_ITEM_NODE_ID:
+	case RDB_ITEM_LAST_ID:
+	case RDB_ITEM_FIRST_ID:
+	case RDB_ITEM_DELETED_ID:
+	case RDB_ITEM_GROUP_ID:
+	case RDB_ITEM_PENDING_ID:
+	case RDB_ITEM_CONSUMER_PENDING_ID:
+		trace_line(t, "%llu-%llu", (unsigned long long)item->id.ms,
+			(unsigned long long)item->id.seq);
+		break;
+	case RDB_ITEM_SCORE_TEXT: BUG_ON(true);
+	default: trace_line(t, "%llu", (unsigned long long)item->number);
+	}
 	trace_line(t, "\n");
 }
 
@@ -116,6 +150,27 @@ static inline int trace_on_key(void *ctx, const struct rdb_key *key, const struc
 	return 0;
 }
 
+static inline int trace_on_value(void *ctx, const struct rdb_key *key, enum rdb_type type)
+{
+	trace_line(ctx, "key %u", key->db);
+	trace_string(ctx, " ", key->name, key->name_len);
+	trace_line(ctx, " type %u", (unsigned)type);
+	trace_key_about(ctx, key);
+	return 0;
+}
+
+static inline int trace_on_item(void *ctx, const struct rdb_item *item)
+{
+	trace_item(ctx, item);
+	return 0;
+}
+
+static inline int trace_on_value_end(void *ctx)
+{
+	trace_line(ctx, "  .\n");
+	return 0;
+}
+
 static inline int trace_on_function(void *ctx, const void *source, size_t len)
 {
 	trace_string(ctx, "function ", source, len);
@@ -134,6 +189,9 @@ static const struct rdb_upcalls trace_upcalls = {
 	.on_select = trace_on_select,
 	.on_resize = trace_on_resize,
 	.on_key = trace_on_key,
+	.on_value = trace_on_value,
+	.on_item = trace_on_item,
+	.on_value_end = trace_on_value_end,
 	.on_function = trace_on_function,
 	.on_end = trace_on_end,
 };
@@ -222,6 +280,17 @@ static inline void trace_file(
 	for (int i = 0; i < 8; i++)
 		crc_bytes[i] = (uint8_t)(crc >> 8 * i);
 	bytes_add(file, crc_bytes, sizeof(crc_bytes));
+}
+
+/* Appends version and checksum to the type and value of a DUMP payload. */
+static inline void trace_seal(struct bytes *payload, unsigned version)
+{
+	uint8_t tail[2] = {(uint8_t)version, (uint8_t)(version >> 8)};
+
+	bytes_add(payload, tail, 2);
+	uint64_t crc = crc64(0, payload->data, payload->len);
+	for (int i = 0; i < 8; i++)
+		bytes_add(payload, &(uint8_t){(uint8_t)(crc >> 8 * i)}, 1);
 }
 
 /* A small generator, the same everywhere (splitmix64). */

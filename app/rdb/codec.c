@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "app/rdb/codec.h"
+
+/* By enum obj_type. */
+static const struct rdb_codec *const codecs[] = {
+	[OBJ_STREAM] = NULL,
+};
+
+const struct rdb_codec *rdb_codec(enum obj_type type)
+{
+	return type < sizeof(codecs) / sizeof(codecs[0]) ? codecs[type] : NULL;
+}

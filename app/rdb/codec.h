@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Values of a type and their RDB form: what each type brings, in a file of its own.
+ *
+ *     RDB items (repl/rdb_value.h) -> struct rdb_build -> struct obj
+ *     struct obj -> form(), write() -> the primitives of repl/rdb_write.h
+ *
+ * The same codec serves snapshots, full synchronisation, DUMP, RESTORE and DEBUG RELOAD.
+ */
+#ifndef MILLRACE_APP_RDB_CODEC_H
+#define MILLRACE_APP_RDB_CODEC_H
+
+#include "app/rdb/build.h"
+#include "repl/rdb_write.h"
+
+/* Functions that return bool: false when the value is refused, with rdb_build_refuse() called. */
+struct rdb_codec {
+	/* The next item; those of a form come only in its order. b->obj and b->state are NULL at
+	 * the beginning. */
+	bool (*item)(struct rdb_build *b, const struct rdb_item *item);
+	/* There are no more items: what can be checked only now. NULL: nothing. b->obj.ptr may be
+	 * NULL: an empty value. */
+	bool (*end)(struct rdb_build *b);
+	/* Frees b->state, after the end or before it. NULL: there is never any. */
+	void (*drop)(struct rdb_build *b);
+
+	/* The form that o is written in. */
+	enum rdb_type (*form)(const struct obj *o);
+	/* Writes o in its form, without type and key. Errors stick to the writer. */
+	void (*write)(struct rdb_writer *w, const struct obj *o);
+};
+
+/* NULL: a type that is not stored here. */
+const struct rdb_codec *rdb_codec(enum obj_type type);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * From RDB records into a keyspace.
+ */
+#ifndef MILLRACE_APP_RDB_LOAD_H
+#define MILLRACE_APP_RDB_LOAD_H
+
+#include "app/keyspace/keyspace.h"
+#include "app/rdb/build.h"
+#include "repl/rdb_read.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Loads RDB records into a keyspace that nobody else uses. */
+struct rdb_loader {
+	struct keyspace *ks;
+	int64_t now_ms;
+	uint64_t nr_keys, nr_expired;
+	uint64_t nr_empty;   /* collections without elements: skipped, as Redis does */
+	bool drop_expired;   /* own snapshot of a master */
+	int stream_db;       /* repl-stream-db aux, -1: none */
+	char replid[41];     /* repl-id aux */
+	int64_t repl_offset; /* repl-offset aux, -1 */
+	char err[256];
+	struct rdb_key key; /* whose value is being built; name is owned */
+	struct rdb_build build;
+};
+void rdb_loader_init(
+	struct rdb_loader *l, struct keyspace *ks, const struct obj_limits *limits, int64_t now_ms);
+/* Frees what an unfinished input has left. */
+void rdb_loader_fini(struct rdb_loader *l);
+extern const struct rdb_upcalls rdb_loader_upcalls; /* ctx: struct rdb_loader */
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "app/rdb/save.h"
+
+#include "app/rdb/codec.h"
+#include "app/server.h"
+#include "checks.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+void rdb_saver_init(struct rdb_saver *s, int (*write)(void *ctx, const void *data, size_t len),
+	void *ctx, bool compress)
+{
+	struct rdb_sink sink = {.write = write, .ctx = ctx};
+
+	rdb_writer_init(&s->writer, sink, compress ? RDB_WRITE_COMPRESS : 0);
+	s->db = -1;
+}
+
+enum rdb_type rdb_save_form(const struct entry *e)
+{
+	if (entry_type(e) == OBJ_STRING)
+		return RDB_TYPE_STRING;
+	struct obj o = entry_obj(e);
+
+	return rdb_codec(entry_type(e))->form(&o);
+}
+
+void rdb_save_value(struct rdb_writer *w, const struct entry *e)
+{
+	if (entry_type(e) == OBJ_STRING) {
+		char num[KS_INT_STR_MAX];
+		struct slice value = entry_str(e, num);
+
+		rdb_write_string(w, value.ptr, value.len);
+		return;
+	}
+	struct obj o = entry_obj(e);
+
+	rdb_codec(entry_type(e))->write(w, &o);
+}
+
+int rdb_save_entry(struct rdb_saver *s, int db, const struct entry *e)
+{
+	struct slice name = entry_key(e);
+	struct rdb_key key = {
+		.db = (uint32_t)db,
+		.name = name.ptr,
+		.name_len = name.len,
+		.expire_ms = entry_expire(e),
+		.idle_s = -1,
+		.freq = -1,
+	};
+
+	if (s->db != db) {
+		rdb_write_selectdb(&s->writer, (uint32_t)db);
+		s->db = db;
+	}
+	rdb_write_key_begin(&s->writer, &key, rdb_save_form(e));
+	rdb_save_value(&s->writer, e);
+	return rdb_write_record_end(&s->writer);
+}
+
+int rdb_saver_fini(struct rdb_saver *s)
+{
+	int rc = s->writer.err;
+
+	rdb_writer_fini(&s->writer);
+	return rc;
+}
+
+struct prefix {
+	char *buf;
+	size_t size, len;
+};
+
+static int prefix_write(void *ctx, const void *data, size_t len)
+{
+	struct prefix *p = ctx;
+
+	if (len > p->size - p->len)
+		return -ENOSPC;
+	memcpy(p->buf + p->len, data, len);
+	p->len += len;
+	return 0;
+}
+
+size_t rdb_save_prefix(char *buf, size_t size, int64_t ctime_s, uint64_t used_memory, int stream_db,
+	const char *replid, uint64_t off)
+{
+	struct prefix p = {.buf = buf, .size = size};
+	struct rdb_sink sink = {.write = prefix_write, .ctx = &p};
+	struct rdb_writer w;
+
+	rdb_writer_init(&w, sink, 0);
+	rdb_write_header(&w);
+	rdb_write_aux(&w, "redis-ver", MILLRACE_REDIS_VERSION, strlen(MILLRACE_REDIS_VERSION));
+	rdb_write_aux_int(&w, "redis-bits", 64);
+	rdb_write_aux_int(&w, "ctime", ctime_s);
+	rdb_write_aux_int(&w, "used-mem", (int64_t)used_memory);
+	rdb_write_aux_int(&w, "repl-stream-db", stream_db);
+	rdb_write_aux(&w, "repl-id", replid, strlen(replid));
+	rdb_write_aux_int(&w, "repl-offset", (int64_t)off);
+	rdb_write_aux_int(&w, "aof-base", 0);
+	BUG_ON(w.err); /* the buffer is large enough for these */
+	rdb_writer_fini(&w);
+	return p.len;
+}
