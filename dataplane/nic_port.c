@@ -185,16 +185,16 @@ static uint16_t device_rx(struct nic_queue *q, struct rte_mbuf **ms)
 	uint16_t n;
 
 	if (likely(!q->nic->unmaps))
-		return rte_eth_rx_burst(q->nic->port, q->rxq, ms, NIC_BURST);
+		return rte_eth_rx_burst(q->nic->port, q->rxq, ms, NIC_RX_BURST);
 	nic_burst_begin(q->core);
-	n = rte_eth_rx_burst(q->nic->port, q->rxq, ms, NIC_BURST);
+	n = rte_eth_rx_burst(q->nic->port, q->rxq, ms, NIC_RX_BURST);
 	nic_burst_end(q->core);
 	return n;
 }
 
 unsigned nic_rx(struct core *core)
 {
-	struct rte_mbuf *ms[NIC_BURST];
+	struct rte_mbuf *ms[NIC_RX_BURST];
 	unsigned done = 0;
 
 	for (unsigned i = 0; i < core->nr_nets; i++) {
@@ -209,7 +209,7 @@ unsigned nic_rx(struct core *core)
 			done += n;
 		}
 		if (q->spread) {
-			n = rte_ring_sc_dequeue_burst(q->spread, (void **)ms, NIC_BURST, NULL);
+			n = rte_ring_sc_dequeue_burst(q->spread, (void **)ms, NIC_RX_BURST, NULL);
 			if (n)
 				rx_frames(q, ms, n, false);
 			done += n;

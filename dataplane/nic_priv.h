@@ -14,6 +14,11 @@
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
+/* Frames of one turn of the loop, whose replies go out at its end. A peer that waits for all of its
+   replies sends all of its next requests together, and the two ends take turns, each idle while the
+   other works. Few enough that the first are answered before the last have come in keep both busy.
+ */
+#define NIC_RX_BURST        32
 #define NIC_BURST           64
 #define NIC_DESC_MAX        2048u
 #define NIC_POOL_BASE       16384 /* buffers for up to four queues */
