@@ -3,7 +3,9 @@
 
 #include "app/commands/dispatch.h"
 #include "app/commands/evict.h"
+#include "app/commands/notify.h"
 #include "app/latency.h"
+#include "app/pubsub.h"
 #include "app/replication.h"
 #include "app/snapshot.h"
 #include "dataplane/clock.h"
@@ -27,7 +29,10 @@ static bool expire_log(void *ctx, uint32_t part, int db, const struct entry *e)
 
 	if (propagate_admit_del(ac, entry_key(e)))
 		return false; /* later */
-	propagate_del(ac, part, db, entry_key(e), unlink);
+	struct slice key = entry_key(e);
+
+	propagate_del(ac, part, db, key, unlink);
+	notify_now(ac, NOTIFY_EXPIRED, "expired", db, &key, ks_part_written(ac->srv->ks, part));
 	ac->expired_keys++;
 	return true;
 }
@@ -81,6 +86,7 @@ static bool work(struct core *core)
 	struct app_core *ac = core->app;
 	bool more = false;
 
+	pubsub_core_work(ac);
 	more |= client_core_work(ac);
 	more |= snapshot_core_work(ac);
 	more |= expire_work(ac);
@@ -181,6 +187,7 @@ void app_core_destroy(struct app_core **acp)
 		return;
 	core_destroy(&ac->core);
 	propagation_destroy(&ac->prop);
+	encbuf_fini(&ac->events);
 	resp_parser_fini(&ac->parser);
 	free(ac);
 	*acp = NULL;

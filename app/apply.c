@@ -4,6 +4,7 @@
 #include "app/commands/command.h"
 #include "app/commands/dispatch.h"
 #include "app/commands/encode.h"
+#include "app/commands/notify.h"
 #include "app/control.h"
 #include "app/replication.h"
 #include "checks.h"
@@ -174,6 +175,7 @@ static void append(struct apply *a, struct ks_lockset *ls, size_t off, size_t le
 	if (a->replay)
 		return;
 	end = log_append(c->ac->log, a->in.ptr + off, len);
+	notify_publish(c->ac, end);
 	if (ls)
 		ks_lockset_set_written(c->srv->ks, ls, end);
 	atomic_store_explicit(&c->srv->repl->stream_db, c->db, memory_order_relaxed);

@@ -11,7 +11,7 @@
 
 #define NEVER                                                                                      \
 	(CMD_BLOCKING | CMD_LOCK_ALL | CMD_LOCK_SELF | CMD_CONTAINER | CMD_ADMIN |                 \
-		CMD_MOVABLE_KEYS | CMD_NOSCRIPT)
+		CMD_MOVABLE_KEYS | CMD_NOSCRIPT | CMD_NOT_KEYS)
 
 static bool is_waiting_kind(const struct command *cmd)
 {

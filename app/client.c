@@ -13,6 +13,7 @@
 #include "app/commands/monitor.h"
 #include "app/control.h"
 #include "app/flusher.h"
+#include "app/pubsub.h"
 #include "app/replication.h"
 #include "checks.h"
 #include "dataplane/conn.h"
@@ -129,6 +130,7 @@ void client_destroy(struct client **cp)
 		return;
 	list_forget(c);
 	monitor_stop(c);
+	pubsub_client_forget(c);
 	client_list_remove(c);
 	if (c->conn) {
 		TAILQ_REMOVE(&c->ac->clients, c, core_link);

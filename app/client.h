@@ -19,6 +19,7 @@
 #include <sys/queue.h>
 
 struct app_core;
+struct client_pubsub;
 struct command;
 struct conn;
 struct obuf;
@@ -48,13 +49,14 @@ enum client_flags {
 	CLIENT_READONLY_FORBID = 1u << 16,
 	CLIENT_ASAP = 1u << 17,   /* close at the end of this burst (output limit, kill) */
 	CLIENT_NETDEV = 1u << 18, /* came over a DPDK device */
+	CLIENT_PUBSUB = 1u << 19, /* has subscriptions; with RESP2 it may do little else */
 };
 
 /* Clients whose commands run under rules of their own. */
 #define CLIENT_PECULIAR                                                                            \
 	(CLIENT_MASTER | CLIENT_REPLAY | CLIENT_REPLICA | CLIENT_MONITOR | CLIENT_CLOSE_AFTER |    \
 		CLIENT_CLOSED | CLIENT_REPLY_SKIP_NEXT | CLIENT_REPLY_SKIP | CLIENT_BLOCKED |      \
-		CLIENT_RETRY | CLIENT_ASAP)
+		CLIENT_RETRY | CLIENT_ASAP | CLIENT_PUBSUB)
 
 enum client_block {
 	BLOCK_NONE,
@@ -112,8 +114,9 @@ struct client {
 	uint64_t out_counted; /* output counted so far in the core's bytes_out */
 	uint64_t nr_commands, bytes_in, bytes_out;
 
-	struct replica *replica; /* CLIENT_REPLICA */
-	void *deferred;          /* reply.c: stack of replies under construction */
+	struct replica *replica;      /* CLIENT_REPLICA */
+	struct client_pubsub *pubsub; /* pubsub.c: owned; set under clients_lock */
+	void *deferred;               /* reply.c: stack of replies under construction */
 
 	/* shared: guarded by srv->clients_lock but for the atomics */
 	size_t own_bytes; /* constant: it and its connection, without buffers */

@@ -19,8 +19,12 @@ static uint64_t load(const uint64_t *value)
 
 static const struct output_limit *limit_of(const struct client *c)
 {
-	enum client_class class = c->flags & CLIENT_REPLICA ? CLASS_REPLICA : CLASS_NORMAL;
+	enum client_class class = CLASS_NORMAL;
 
+	if (c->flags & CLIENT_REPLICA)
+		class = CLASS_REPLICA;
+	else if (c->flags & CLIENT_PUBSUB)
+		class = CLASS_PUBSUB;
 	return &c->srv->cfg->output_limits[class];
 }
 
@@ -130,7 +134,8 @@ static void evict_clients(struct app_core *ac)
 
 static bool is_idle(const struct client *c, int64_t timeout_ms)
 {
-	return timeout_ms > 0 && !(c->flags & (CLIENT_REPLICA | CLIENT_BLOCKED | CLIENT_MONITOR)) &&
+	return timeout_ms > 0 &&
+	       !(c->flags & (CLIENT_REPLICA | CLIENT_BLOCKED | CLIENT_MONITOR | CLIENT_PUBSUB)) &&
 	       c->ac->now_ms - c->last_active_ms > timeout_ms;
 }
 

@@ -134,6 +134,7 @@ struct config {
 	atomic_llong slowlog_max_len;
 	atomic_llong latency_threshold_ms;
 	atomic_bool latency_tracking;
+	atomic_uint notify_events; /* enum notify_class */
 	atomic_bool lazyfree_user_del, lazyfree_expire, lazyfree_eviction, lazyfree_server_del,
 		lazyfree_user_flush;
 	/* encodings of collections: struct obj_limits */

@@ -318,7 +318,7 @@ const struct directive config_directives[] = {
 	INT("loading-process-events-interval-bytes", "2097152", 1024, INT_MAX, FL(DIR_HIDDEN)),
 	BOOL("lua-enable-deprecated-api", "no", FL(DIR_IMMUTABLE | DIR_HIDDEN)),
 	BOOL("no-appendfsync-on-rewrite", "no"),
-	OWN("notify-keyspace-events", "", config_notify_ops),
+	OWN("notify-keyspace-events", "", config_notify_ops, FIELD(notify_events)),
 	ENUM("oom-score-adj", "no", names_oom),
 	OWN("oom-score-adj-values", "0 200 800", config_oom_values_ops, FL(DIR_WORDS)),
 	OWN("proc-title-template", "{title} {listen-addr} {server-mode}", config_proc_title_ops),

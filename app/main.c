@@ -11,6 +11,7 @@
 #include "app/flusher.h"
 #include "app/latency.h"
 #include "app/network.h"
+#include "app/pubsub.h"
 #include "app/recovery.h"
 #include "app/replication.h"
 #include "app/server.h"
@@ -117,7 +118,7 @@ static int observers_create(struct server *srv)
 {
 	srv->slowlog = slowlog_create();
 	srv->latency = latency_create();
-	return srv->slowlog && srv->latency ? 0 : -ENOMEM;
+	return srv->slowlog && srv->latency ? pubsub_create(srv) : -ENOMEM;
 }
 
 /* Everything between configuration and serving. What was set up is taken down by stop(). */
@@ -166,6 +167,7 @@ static void stop(struct server *srv, bool clean)
 	store_close(srv, clean);
 	threads_destroy_cores(srv);
 	network_eal_stop(srv);
+	pubsub_destroy(srv);
 	slowlog_destroy(&srv->slowlog);
 	latency_destroy(&srv->latency);
 	if (clean && srv->cfg->pidfile && srv->cfg->pidfile[0])

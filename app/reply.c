@@ -226,6 +226,35 @@ void reply_errf(struct client *c, const char *fmt, ...)
 		free(text);
 }
 
+bool reply_raw_ref(
+	struct client *c, const void *data, size_t len, void (*release)(void *ctx), void *ctx)
+{
+	bool taken;
+
+	if (len < REF_MIN_BYTES || c->deferred || drops(c)) {
+		put(c, data, len);
+		return false;
+	}
+	taken = obuf_append_ref(c->out, data, len, release, ctx) == 0;
+	if (!taken)
+		out_of_memory(c);
+	mark_dirty(c); /* closing is seen there too */
+	return taken;
+}
+
+uint32_t reply_unmute(struct client *c)
+{
+	uint32_t muted = c->flags & (CLIENT_REPLY_OFF | CLIENT_REPLY_SKIP);
+
+	c->flags &= ~muted;
+	return muted;
+}
+
+void reply_mute(struct client *c, uint32_t muted)
+{
+	c->flags |= muted;
+}
+
 /* --- scalars ---------------------------------------------------------------------------------- */
 
 void reply_int(struct client *c, int64_t n)

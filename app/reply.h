@@ -16,6 +16,14 @@
 #include <stdint.h>
 
 void reply_raw(struct client *c, const void *data, size_t len); /* bytes already in RESP form */
+/* The same by reference, if they are many: then true, and release(ctx) is called when they have
+ * been sent or dropped. Otherwise they were copied. */
+bool reply_raw_ref(
+	struct client *c, const void *data, size_t len, void (*release)(void *ctx), void *ctx);
+/* What is sent unasked (a message, an invalidation) passes CLIENT REPLY OFF and SKIP: between these
+ * two, so does everything. reply_mute() gets what reply_unmute() returned. */
+uint32_t reply_unmute(struct client *c);
+void reply_mute(struct client *c, uint32_t muted);
 void reply_ok(struct client *c);
 void reply_status(struct client *c, const char *text); /* +text */
 /* -text: text begins with its code ("ERR ...", "WRONGTYPE ..."). Line breaks become blanks. Counted

@@ -12,6 +12,7 @@
 
 #include "app/batch.h"
 #include "app/client.h"
+#include "app/commands/encode.h"
 #include "app/config.h"
 #include "app/keyspace/keyspace.h"
 #include "repl/master.h"
@@ -31,6 +32,7 @@ struct core;
 struct log;
 struct log_writer;
 struct pool;
+struct pubsub;
 struct repl; /* app/replication.h */
 struct slowlog;
 struct latency;
@@ -54,6 +56,7 @@ struct app_core {
 	struct client_list monitors;
 	struct propagation *prop; /* effects of the command under way */
 	bool has_effects;         /* prop holds something */
+	struct encbuf events;     /* notify.h: what the command has to tell */
 	size_t admitted;          /* bytes of log admitted for it */
 	bool local;               /* it was let in on a replica: what it writes stays here */
 	unsigned log_epoch;       /* repl->log_epoch seen last */
@@ -144,6 +147,7 @@ struct server {
 	struct error_stat errors[ERRSTATS_MAX];
 	unsigned nr_errors;
 
+	struct pubsub *pubsub;   /* pubsub.h */
 	struct slowlog *slowlog; /* slowlog.h */
 	struct latency *latency; /* latency.h */
 

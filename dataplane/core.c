@@ -136,6 +136,13 @@ void core_kick(struct core *core)
 		core_wake(core);
 }
 
+void core_poke(struct core *core)
+{
+	/* pairs with core_poll(): who sees it sees what was put into the list */
+	atomic_store_explicit(&core->poked, true, memory_order_release);
+	core_kick(core);
+}
+
 void core_stop(struct core *core)
 {
 	atomic_store(&core->stop, true);
@@ -180,6 +187,8 @@ unsigned core_poll(struct core *core)
 		done += conn_sock_poll(core, 0);
 	}
 	done += inbox_drain(core);
+	if (atomic_load_explicit(&core->poked, memory_order_relaxed))
+		done += atomic_exchange_explicit(&core->poked, false, memory_order_acquire);
 	if (core->ops->work(core))
 		done++;
 	waits = core->ops->burst_end(core);
@@ -221,7 +230,9 @@ static void core_sleep(struct core *core)
 		return;
 	atomic_store_explicit(&core->sleeping, true, memory_order_relaxed);
 	atomic_thread_fence(memory_order_seq_cst); /* pairs with core_kick() */
-	if (rte_ring_empty(core->inbox) && nic_rings_empty(core) && !atomic_load(&core->stop)) {
+	if (rte_ring_empty(core->inbox) && nic_rings_empty(core) &&
+		!atomic_load_explicit(&core->poked, memory_order_relaxed) &&
+		!atomic_load(&core->stop)) {
 		conn_sock_poll(core, us);
 		core->ctr.sleeps++;
 	}

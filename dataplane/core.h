@@ -100,6 +100,7 @@ struct core {
 	struct rte_ring *inbox;
 	/* the thread that is in memory which the device may unmap: nic_burst_begin(); 0: none */
 	atomic_uintptr_t in_burst;
+	atomic_bool poked;    /* work lies in a list of the application's */
 	atomic_bool sleeping; /* pairs with core_post(): a sender wakes us by wake_fd */
 	atomic_bool stop;
 };
@@ -122,6 +123,8 @@ int core_post(struct core *core, struct core_msg *msg);
 int core_post_optional(struct core *core, struct core_msg *msg);
 /* Wakes a core that sleeps because work lies in a ring that it polls. Any thread. */
 void core_kick(struct core *core);
+/* The same for a list that only ops->work() looks at: it will, soon. Any thread. */
+void core_poke(struct core *core);
 /* One turn of the loop, for tests. Returns how much was done. */
 unsigned core_poll(struct core *core);
 

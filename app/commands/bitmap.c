@@ -81,8 +81,10 @@ void bitmap_cmd_setbit(struct client *c)
 	int old = (*byte & mask) != 0;
 
 	*byte = (unsigned char)(bit ? *byte | mask : *byte & ~mask);
-	if (grown || old != bit)
+	if (grown || old != bit) {
+		cmd_notify(c, NOTIFY_STRING, "setbit", &c->argv[1]);
 		cmd_dirty(c, 1);
+	}
 	reply_int(c, old);
 }
 
@@ -393,8 +395,10 @@ void bitmap_cmd_bitop(struct client *c)
 			key_no_memory(c, false);
 			return;
 		}
+		cmd_notify(c, NOTIFY_STRING, "set", dest);
 		cmd_dirty(c, 1);
 	} else if (key_clear(c, c->db, dest)) {
+		cmd_notify(c, NOTIFY_GENERIC, "del", dest);
 		cmd_dirty(c, 1);
 	}
 	free(out);

@@ -262,6 +262,8 @@ static void run_writes(struct client *c, const struct fields *fs)
 	 * itself, and its replicas differ from then on. */
 	if (changes || grown)
 		cmd_dirty(c, changes ? changes : 1);
+	if (changes)
+		cmd_notify(c, NOTIFY_STRING, "setbit", &c->argv[1]);
 }
 
 static void bitfield(struct client *c, bool readonly)

@@ -19,6 +19,8 @@ enum client_type client_type_of(uint32_t flags)
 		return CLIENT_TYPE_MASTER;
 	if (flags & CLIENT_REPLICA)
 		return CLIENT_TYPE_REPLICA;
+	if (flags & CLIENT_PUBSUB)
+		return CLIENT_TYPE_PUBSUB;
 	return CLIENT_TYPE_NORMAL;
 }
 
@@ -36,6 +38,8 @@ static void view_take(struct client_view *v, struct client *c)
 	v->qbuf_free = atomic_load_explicit(&c->pub_qbuf_free, memory_order_relaxed);
 	v->obuf = atomic_load_explicit(&c->pub_obuf, memory_order_relaxed);
 	v->total = client_memory(c);
+	for (int i = 0; i < PUBSUB_KINDS; i++)
+		v->subs[i] = pubsub_client_count(c, (enum pubsub_kind)i);
 	v->argv_mem = 0; /* no command is under way, or it is the owner's business */
 	v->cmd = atomic_load_explicit(&c->last_cmd, memory_order_relaxed);
 	v->name = c->name ? strdup(c->name) : NULL;
@@ -110,6 +114,8 @@ static void flags_print(char out[16], uint32_t flags)
 		*p++ = 'S';
 	if (flags & CLIENT_MASTER)
 		*p++ = 'M';
+	if (flags & CLIENT_PUBSUB)
+		*p++ = 'P';
 	if (flags & CLIENT_BLOCKED)
 		*p++ = 'b';
 	if (flags & CLIENT_CLOSE_AFTER)
@@ -141,10 +147,11 @@ void client_view_print(struct textbuf *tb, const struct client_view *v, int64_t 
 		(long long)((now_ms - v->active_ms) / 1000), flags, v->db);
 	/* One buffer for output, made as it is needed: what Redis splits finer is 0 here. */
 	textbuf_addf(tb,
-		" sub=0 psub=0 ssub=0 multi=-1 qbuf=%zu qbuf-free=%zu argv-mem=%zu multi-mem=0 rbs=0 "
+		" sub=%u psub=%u ssub=%u multi=-1 qbuf=%zu qbuf-free=%zu argv-mem=%zu multi-mem=0 rbs=0 "
 		"rbp=0 obl=0 oll=%d omem=%zu tot-mem=%zu events=%s cmd=%s user=%s redir=-1 resp=%u",
-		v->qbuf, v->qbuf_free, v->argv_mem, v->obuf != 0, v->obuf, v->total,
-		v->obuf ? "rw" : "r", cmd, user, v->resp ? v->resp : 2);
+		v->subs[PUBSUB_CHANNEL], v->subs[PUBSUB_PATTERN], v->subs[PUBSUB_SHARD], v->qbuf,
+		v->qbuf_free, v->argv_mem, v->obuf != 0, v->obuf, v->total, v->obuf ? "rw" : "r",
+		cmd, user, v->resp ? v->resp : 2);
 }
 
 static unsigned digits_of(size_t n)

@@ -69,13 +69,14 @@ bool coll_close(struct client *c, struct coll *coll, bool replied)
 	if (!is_over(&coll->obj))
 		return true;
 	cmd_delete(c, coll->e, coll->db);
+	cmd_notify_db(c, NOTIFY_GENERIC, "del", coll->db, coll->key);
 	return false;
 }
 
 bool coll_store(struct client *c, const struct slice *key, struct obj *o, bool replied)
 {
-	if (is_over(o))
-		key_clear(c, c->db, key);
+	if (is_over(o) && key_clear(c, c->db, key))
+		cmd_notify(c, NOTIFY_GENERIC, "del", key);
 	return create(c, key, o, replied);
 }
 

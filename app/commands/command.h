@@ -50,6 +50,7 @@ enum command_flags {
 				     cmd_retry() */
 	CMD_CONTAINER = 1u << 26, /* has subcommands */
 	CMD_KEY_FIRST_RW = 1u << 27,
+	CMD_NOT_KEYS = 1u << 28, /* what COMMAND INFO calls its keys are channels */
 };
 
 typedef void (*command_fn)(struct client *c);
@@ -79,7 +80,8 @@ struct command {
 /* Each family offers its commands as a table ended by a NULL name; table.c lists the families. */
 extern struct command string_commands[];
 extern struct command bitmap_commands[];
-extern struct command key_commands[];        /* generic */
+extern struct command key_commands[]; /* generic */
+extern struct command pubsub_commands[];
 extern struct command connection_commands[]; /* AUTH HELLO CLIENT ... */
 extern struct command server_commands[];     /* CONFIG INFO COMMAND DEBUG ... */
 extern struct command repl_commands[];       /* REPLICAOF PSYNC REPLCONF WAIT ROLE ... */
@@ -120,7 +122,35 @@ void prop_replace(struct client *c, int argc, const struct slice *argv);
  * into the log. More than one effect becomes a MULTI..EXEC run. */
 void prop_also(struct client *c, int argc, const struct slice *argv);
 void prop_before(struct client *c, int db, int argc, const struct slice *argv);
+void prop_force(struct client *c); /* its arguments go into the log, though no key has changed */
 void prop_none(struct client *c); /* nothing of this command goes into the log, whatever is dirty */
+
+/* --- keyspace notifications --- */
+
+/* The bits of notify-keyspace-events: g$lshzxetdnKEm. */
+enum notify_class {
+	NOTIFY_GENERIC = 1u << 0,
+	NOTIFY_STRING = 1u << 1,
+	NOTIFY_LIST = 1u << 2,
+	NOTIFY_SET = 1u << 3,
+	NOTIFY_HASH = 1u << 4,
+	NOTIFY_ZSET = 1u << 5,
+	NOTIFY_EXPIRED = 1u << 6,
+	NOTIFY_EVICTED = 1u << 7,
+	NOTIFY_STREAM = 1u << 8,
+	NOTIFY_MODULE = 1u << 9,
+	NOTIFY_NEW = 1u << 10,
+	NOTIFY_KEYSPACE = 1u << 11, /* which channels; not for cmd_notify() */
+	NOTIFY_KEYEVENT = 1u << 12,
+	NOTIFY_KEY_MISS = 1u << 13,
+};
+
+/* Says that the event has happened to a key of the client's database (or of another one). The
+ * message goes out with the command's effects; event lives for ever. Costs next to nothing while
+ * notify-keyspace-events does not ask for the class. */
+void cmd_notify(struct client *c, unsigned class, const char *event, const struct slice *key);
+void cmd_notify_db(
+	struct client *c, unsigned class, const char *event, int db, const struct slice *key);
 
 /* --- keys --- */
 

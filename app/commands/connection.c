@@ -207,12 +207,19 @@ void echo_command(struct client *c)
 
 void ping_command(struct client *c)
 {
-	if (c->argc > 2)
+	if (c->argc > 2) {
 		reply_arity(c);
-	else if (c->argc == 2)
+	} else if ((c->flags & CLIENT_PUBSUB) && c->resp == 2) {
+		/* there, everything looks like a message */
+		reply_array(c, 2);
+		reply_bulk_str(c, "pong");
+		reply_bulk(
+			c, c->argc == 2 ? c->argv[1].ptr : "", c->argc == 2 ? c->argv[1].len : 0);
+	} else if (c->argc == 2) {
 		reply_bulk(c, c->argv[1].ptr, c->argv[1].len);
-	else
+	} else {
 		reply_status(c, "PONG");
+	}
 }
 
 void quit_command(struct client *c)
@@ -241,13 +248,14 @@ void select_command(struct client *c)
 void reset_command(struct client *c)
 {
 	static const struct slice no_name = {"", 0};
-	uint32_t set = 0, clear = CLIENT_REPLY_OFF | CLIENT_REPLY_SKIP_NEXT;
+	uint32_t set = 0, clear = CLIENT_REPLY_OFF | CLIENT_REPLY_SKIP_NEXT | CLIENT_PUBSUB;
 
 	if (c->flags & (CLIENT_REPLICA | CLIENT_MASTER)) {
 		reply_err(c, "ERR can only reset normal client connections");
 		return;
 	}
 	monitor_stop(c);
+	pubsub_client_forget(c);
 	if (password_needed(c->srv->cfg))
 		clear |= CLIENT_AUTHENTICATED;
 	else

@@ -6,6 +6,7 @@
 #define MILLRACE_APP_COMMANDS_CONNECTION_H
 
 #include "app/commands/command.h"
+#include "app/pubsub.h"
 #include "app/textbuf.h"
 
 /* Does the node demand AUTH from this client before anything else? */
@@ -64,6 +65,7 @@ struct client_view {
 	unsigned resp;
 	int db, fd;
 	int64_t created_ms, active_ms;
+	unsigned subs[PUBSUB_KINDS];
 	size_t qbuf, qbuf_free, argv_mem, obuf, total;
 	const struct command *cmd;
 	char *name, *user; /* owned; NULL: none, "default" */

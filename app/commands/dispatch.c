@@ -4,6 +4,7 @@
 #include "app/commands/connection.h"
 #include "app/commands/evict.h"
 #include "app/commands/monitor.h"
+#include "app/commands/notify.h"
 #include "app/control.h"
 #include "app/latency.h"
 #include "app/replication.h"
@@ -21,6 +22,7 @@
 /* Beyond its arguments, what a record of one command may need: MULTI, EXEC, SELECTs, a number as
  * text. */
 #define RECORD_SLACK 8192
+#define REFUSAL_MAX  256
 
 static inline bool is_applier(const struct client *c)
 {
@@ -124,16 +126,45 @@ static const char *refuse_by_state(struct client *c, const struct command *cmd)
 		return "NOREPLICAS Not enough good replicas to write.";
 	if (write && replica && flag_on(&srv->cfg->replica_read_only))
 		return "READONLY You can't write against a read only replica.";
-	if (replica && !(cmd->flags & CMD_STALE) && !flag_on(&srv->cfg->replica_serve_stale_data) &&
-		!repl_link_up(srv))
+	return NULL;
+}
+
+/* The data are not there, or not those of now. */
+static const char *refuse_while_absent(const struct client *c, const struct command *cmd)
+{
+	struct server *srv = c->srv;
+
+	if (flag_on(&srv->is_replica) && !(cmd->flags & CMD_STALE) &&
+		!flag_on(&srv->cfg->replica_serve_stale_data) && !repl_link_up(srv))
 		return "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
 	if (flag_on(&srv->loading) && !(cmd->flags & CMD_LOADING))
 		return "LOADING Redis is loading the dataset in memory";
 	return NULL;
 }
 
+static bool is_of_subscribers(const struct command *cmd)
+{
+	return cmd->fn == ping_command || cmd->fn == quit_command || cmd->fn == reset_command ||
+	       ((cmd->flags & CMD_PUBSUB) && (cmd->flags & CMD_NOSCRIPT));
+}
+
+/* With RESP2 a subscriber could not tell a reply from a message. */
+static const char *refuse_subscriber(
+	const struct client *c, const struct command *cmd, char text[REFUSAL_MAX])
+{
+	char name[COMMAND_NAME_MAX];
+
+	if (!(c->flags & CLIENT_PUBSUB) || c->resp != 2 || is_of_subscribers(cmd))
+		return NULL;
+	snprintf(text, REFUSAL_MAX,
+		"ERR Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET "
+		"are allowed in this context",
+		command_full_name(cmd, name));
+	return text;
+}
+
 /* The text to refuse the command with, or NULL. */
-static const char *refuse(struct client *c, const struct command *cmd)
+static const char *refuse(struct client *c, const struct command *cmd, char text[REFUSAL_MAX])
 {
 	const char *refusal;
 
@@ -142,6 +173,10 @@ static const char *refuse(struct client *c, const struct command *cmd)
 	if (!(cmd->flags & CMD_NO_AUTH) && connection_auth_required(c))
 		return "NOAUTH Authentication required.";
 	refusal = refuse_by_state(c, cmd);
+	if (!refusal)
+		refusal = refuse_subscriber(c, cmd, text);
+	if (!refusal)
+		refusal = refuse_while_absent(c, cmd);
 	if (refusal)
 		return refusal;
 	if ((c->flags & (CLIENT_REPLICA | CLIENT_MONITOR)) &&
@@ -171,7 +206,7 @@ void command_lockset(struct client *c, const struct command *cmd, struct ks_lock
 		ks_lockset_all(ls);
 		return;
 	}
-	if (cmd->first_key == 0 && !cmd->keys)
+	if ((cmd->first_key == 0 && !cmd->keys) || (cmd->flags & CMD_NOT_KEYS))
 		return;
 	n = command_keys(cmd, c->argv, c->argc, pos, KEYS_INLINE);
 	if (n > KEYS_INLINE) {
@@ -288,6 +323,14 @@ static void gate_raise(struct client *c, uint64_t written)
 		c->gate = written;
 }
 
+static void events_tell(struct client *c)
+{
+	if (c->retry)
+		notify_forget(c->ac);
+	else
+		notify_publish(c->ac, c->gate);
+}
+
 static enum run_result run_ended(struct client *c)
 {
 	propagation_reset(c->ac);
@@ -323,6 +366,7 @@ static enum run_result run_one_part(struct client *c, const struct command *cmd,
 	} else {
 		gate_raise(c, ks_part_written(ks, part));
 	}
+	events_tell(c);
 	ks_part_unlock(ks, part);
 	return run_ended(c);
 }
@@ -335,7 +379,7 @@ static enum run_result run_locked(struct client *c, const struct command *cmd)
 	uint64_t end;
 
 	if (cmd->first_key > 0 && cmd->last_key == cmd->first_key && !cmd->keys &&
-		!(cmd->flags & (CMD_LOCK_ALL | CMD_LOCK_SELF)))
+		!(cmd->flags & (CMD_LOCK_ALL | CMD_LOCK_SELF | CMD_NOT_KEYS)))
 		return run_one_part(c, cmd, cmd_key(c, &c->argv[cmd->first_key]).part);
 	ks_lockset_init(&ls);
 	command_lockset(c, cmd, &ls);
@@ -357,6 +401,7 @@ static enum run_result run_locked(struct client *c, const struct command *cmd)
 		c->last_write_off = end;
 	}
 	gate_raise(c, end ? end : ks_lockset_written(ks, &ls));
+	events_tell(c);
 	ks_lockset_unlock(ks, &ls);
 	ks_lockset_fini(&ls);
 	return run_ended(c);
@@ -401,6 +446,7 @@ static __attribute__((noinline)) const struct command *find_or_reject(struct cli
 
 enum run_result command_run(struct client *c, const struct command *cmd)
 {
+	char text[REFUSAL_MAX];
 	const char *refusal;
 	enum run_result rc;
 	bool refused;
@@ -409,7 +455,7 @@ enum run_result command_run(struct client *c, const struct command *cmd)
 		cmd = find_or_reject(c);
 	if (!cmd)
 		return RUN_DONE;
-	refusal = refuse(c, cmd);
+	refusal = refuse(c, cmd, text);
 	if (refusal)
 		return reject(c, cmd, refusal);
 	if (is_paused(c, cmd))

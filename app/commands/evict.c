@@ -2,6 +2,7 @@
 #include "app/commands/evict.h"
 
 #include "app/commands/dispatch.h"
+#include "app/commands/notify.h"
 #include "app/latency.h"
 #include "dataplane/clock.h"
 
@@ -23,11 +24,13 @@ static bool flag_on(const atomic_bool *flag)
 static bool evict_log(void *ctx, uint32_t part, int db, const struct entry *e)
 {
 	struct app_core *ac = ctx;
+	struct slice key = entry_key(e);
 
 	/* Asked again under the lock: a replica's log takes nothing but its master's stream. */
 	if (flag_on(&ac->srv->is_replica) || propagate_admit_del(ac, entry_key(e)))
 		return false;
-	propagate_del(ac, part, db, entry_key(e), flag_on(&ac->srv->cfg->lazyfree_eviction));
+	propagate_del(ac, part, db, key, flag_on(&ac->srv->cfg->lazyfree_eviction));
+	notify_now(ac, NOTIFY_EVICTED, "evicted", db, &key, ks_part_written(ac->srv->ks, part));
 	ac->evicted_keys++;
 	return true;
 }

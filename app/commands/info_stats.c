@@ -5,6 +5,7 @@
 #include "app/commands/info.h"
 
 #include "app/latency.h"
+#include "app/pubsub.h"
 #include "app/replication.h"
 #include "app/snapshot.h"
 #include "dataplane/core.h"
@@ -161,10 +162,13 @@ static void info_stats_keys(struct textbuf *tb, struct server *srv)
 		"keyspace_misses:%llu\r\n",
 		LLU(expired_keys), (double)SERVER_SUM(srv, expired_stale_perc) / srv->nr_cores,
 		LLU(evicted_keys), LLU(evicted_clients), LLU(keyspace_hits), LLU(keyspace_misses));
-	textbuf_addf(tb, "pubsub_channels:0\r\n"
-			 "pubsub_patterns:0\r\n"
-			 "pubsubshard_channels:0\r\n"
-			 "latest_fork_usec:0\r\n"
+	textbuf_addf(tb,
+		"pubsub_channels:%u\r\n"
+		"pubsub_patterns:%u\r\n"
+		"pubsubshard_channels:%u\r\n",
+		pubsub_nr_names(srv, PUBSUB_CHANNEL), pubsub_nr_names(srv, PUBSUB_PATTERN),
+		pubsub_nr_names(srv, PUBSUB_SHARD));
+	textbuf_addf(tb, "latest_fork_usec:0\r\n"
 			 "total_forks:0\r\n"
 			 "migrate_cached_sockets:0\r\n"
 			 "slave_expires_tracked_keys:0\r\n"

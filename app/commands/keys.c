@@ -20,6 +20,7 @@ static void del(struct client *c)
 		if (!e)
 			continue;
 		cmd_delete(c, e, c->db);
+		cmd_notify(c, NOTIFY_GENERIC, "del", &c->argv[i]);
 		n++;
 	}
 	if (n)
@@ -116,6 +117,8 @@ static void rename_key(struct client *c, bool nx)
 			key_no_memory(c, false);
 			return;
 		}
+		cmd_notify(c, NOTIFY_GENERIC, "rename_from", from);
+		cmd_notify(c, NOTIFY_GENERIC, "rename_to", to);
 		cmd_dirty(c, 1);
 	}
 	if (nx)
@@ -179,6 +182,8 @@ void key_cmd_move(struct client *c)
 		key_no_memory(c, false);
 		return;
 	}
+	cmd_notify(c, NOTIFY_GENERIC, "move_from", key);
+	cmd_notify_db(c, NOTIFY_GENERIC, "move_to", db, key);
 	cmd_dirty(c, 1);
 	reply_int(c, 1);
 }
@@ -237,6 +242,7 @@ void key_cmd_copy(struct client *c)
 		key_no_memory(c, false);
 		return;
 	}
+	cmd_notify_db(c, NOTIFY_GENERIC, "copy_to", db, to);
 	cmd_dirty(c, 1);
 	reply_int(c, 1);
 }

@@ -91,6 +91,7 @@ void key_delete_effect(struct client *c, struct entry *e, const struct slice *ke
 
 	cmd_delete(c, e, c->db);
 	prop_replace(c, 2, argv);
+	cmd_notify(c, NOTIFY_GENERIC, "del", key);
 	cmd_dirty(c, 1);
 }
 
@@ -128,6 +129,7 @@ bool key_expire_found(struct client *c, struct entry *e, const struct ks_key *k)
 	if (propagate_admit(c->ac, k->len + DEL_RECORD_OVERHEAD) != 0)
 		return false;
 	propagate_del(c->ac, k->part, c->db, name, unlink);
+	cmd_notify(c, NOTIFY_EXPIRED, "expired", &name);
 	ks_del(c->srv->ks, c->core_id, c->db, e);
 	c->ac->expired_keys++;
 	return true;

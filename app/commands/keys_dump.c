@@ -219,6 +219,7 @@ static bool restore_store(struct client *c, struct restore *r, struct entry *old
 		entry_set_idle(ks, e, (uint64_t)r->idle_s, c->now_ms);
 	if (r->freq >= 0)
 		entry_set_freq(ks, e, (unsigned)r->freq, c->now_ms);
+	cmd_notify(c, NOTIFY_GENERIC, "restore", key);
 	cmd_dirty(c, 1);
 	return true;
 }

@@ -112,6 +112,7 @@ static void expire(struct client *c, enum key_time unit)
 	}
 	if (unit != KEY_TIME_AT_MS)
 		prop_pexpireat(c, at_ms);
+	cmd_notify(c, NOTIFY_GENERIC, "expire", key);
 	cmd_dirty(c, 1);
 	reply_int(c, 1);
 }
@@ -148,6 +149,7 @@ void key_cmd_persist(struct client *c)
 		key_no_memory(c, false);
 		return;
 	}
+	cmd_notify(c, NOTIFY_GENERIC, "persist", &c->argv[1]);
 	cmd_dirty(c, 1);
 	reply_int(c, 1);
 }

@@ -42,6 +42,7 @@ static void expire_now(struct client *c, struct entry *e, int db)
 	struct slice argv[2] = {slice_str(unlink ? "UNLINK" : "DEL"), entry_key(e)};
 
 	prop_before(c, db, 2, argv);
+	cmd_notify_db(c, NOTIFY_EXPIRED, "expired", db, &argv[1]);
 	ks_del(c->srv->ks, c->core_id, db, e);
 	c->ac->expired_keys++;
 }
@@ -89,6 +90,12 @@ struct entry *lookup_db(struct client *c, int db, const struct slice *key, bool 
 	return e;
 }
 
+static void miss(struct client *c, const struct slice *key)
+{
+	c->ac->keyspace_misses++;
+	cmd_notify(c, NOTIFY_KEY_MISS, "keymiss", key);
+}
+
 struct entry *lookup_read(struct client *c, const struct slice *key)
 {
 	struct entry *e = lookup_db(c, c->db, key, true);
@@ -96,7 +103,7 @@ struct entry *lookup_read(struct client *c, const struct slice *key)
 	if (e)
 		c->ac->keyspace_hits++;
 	else
-		c->ac->keyspace_misses++;
+		miss(c, key);
 	return e;
 }
 

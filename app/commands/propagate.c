@@ -30,7 +30,7 @@ struct effects {
 struct propagation {
 	struct effects before, main, after;
 	struct encbuf record;
-	bool replaced, none;
+	bool replaced, none, forced;
 	uint64_t dirty;
 };
 
@@ -75,7 +75,7 @@ void propagation_reset(struct app_core *ac)
 		effects_reset(&p->main);
 	p->record.len = 0;
 	encbuf_shrink(&p->record, KEEP_BYTES);
-	p->replaced = p->none = false;
+	p->replaced = p->none = p->forced = false;
 	p->dirty = 0;
 }
 
@@ -99,6 +99,11 @@ void prop_replace(struct client *c, int argc, const struct slice *argv)
 	p->none = false;
 	p->main.nr = 1;
 	encode_command(&p->main.bytes, argc, argv);
+}
+
+void prop_force(struct client *c)
+{
+	effects_begin(c)->forced = true;
 }
 
 void prop_none(struct client *c)
@@ -134,7 +139,7 @@ void prop_before(struct client *c, int db, int argc, const struct slice *argv)
 static bool build_record(struct client *c, struct propagation *p)
 {
 	struct encbuf *r = &p->record;
-	bool own = p->dirty && !p->none;
+	bool own = (p->dirty || p->forced) && !p->none;
 	unsigned nr = p->before.nr + p->after.nr + (own ? 1 : 0);
 	int db = 0;
 

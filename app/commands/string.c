@@ -114,6 +114,7 @@ void string_cmd_setrange(struct client *c)
 		return;
 	}
 	memcpy(data + offset, val->ptr, val->len);
+	cmd_notify(c, NOTIFY_STRING, "setrange", key);
 	cmd_dirty(c, 1);
 	reply_int(c, (int64_t)len);
 }
@@ -143,6 +144,7 @@ void string_cmd_append(struct client *c)
 		key_no_memory(c, false);
 		return;
 	}
+	cmd_notify(c, NOTIFY_STRING, "append", key);
 	cmd_dirty(c, 1);
 	reply_int(c, (int64_t)(len + val->len));
 }
@@ -171,6 +173,7 @@ static void incr_by(struct client *c, int64_t by)
 		key_no_memory(c, false);
 		return;
 	}
+	cmd_notify(c, NOTIFY_STRING, "incrby", key);
 	cmd_dirty(c, 1);
 	reply_int(c, v);
 }
@@ -237,6 +240,7 @@ void string_cmd_incrbyfloat(struct client *c)
 	struct slice argv[4] = {slice_str("SET"), *key, result, slice_str("KEEPTTL")};
 
 	prop_replace(c, 4, argv);
+	cmd_notify(c, NOTIFY_STRING, "incrbyfloat", key);
 	cmd_dirty(c, 1);
 	reply_bulk(c, result.ptr, result.len);
 }

@@ -170,6 +170,14 @@ static bool store_with_opts(struct client *c, unsigned opts, int64_t at_ms)
 	return true;
 }
 
+static void set_done(struct client *c, bool expires)
+{
+	cmd_notify(c, NOTIFY_STRING, "set", &c->argv[1]);
+	if (expires)
+		cmd_notify(c, NOTIFY_GENERIC, "expire", &c->argv[1]);
+	cmd_dirty(c, 1);
+}
+
 static void set_with_opts(struct client *c)
 {
 	const struct slice *key = &c->argv[1];
@@ -196,7 +204,7 @@ static void set_with_opts(struct client *c)
 		key_no_memory(c, opts & OPT_GET);
 		return;
 	}
-	cmd_dirty(c, 1);
+	set_done(c, at_ms != KS_NO_EXPIRE);
 	if (!(opts & OPT_GET))
 		reply_ok(c);
 }
@@ -211,7 +219,7 @@ void string_cmd_set(struct client *c)
 		key_no_memory(c, false);
 		return;
 	}
-	cmd_dirty(c, 1);
+	set_done(c, false);
 	reply_ok(c);
 }
 
@@ -225,7 +233,7 @@ void string_cmd_setnx(struct client *c)
 		key_no_memory(c, false);
 		return;
 	}
-	cmd_dirty(c, 1);
+	set_done(c, false);
 	reply_int(c, 1);
 }
 
@@ -241,7 +249,7 @@ static void set_ex(struct client *c, enum key_time unit)
 		return;
 	}
 	prop_set_pxat(c, key, val, at_ms);
-	cmd_dirty(c, 1);
+	set_done(c, true);
 	reply_ok(c);
 }
 
@@ -266,7 +274,7 @@ void string_cmd_getset(struct client *c)
 		return;
 	}
 	prop_replace(c, 3, argv);
-	cmd_dirty(c, 1);
+	set_done(c, false);
 }
 
 /* The effect of GETEX on the time to live. */
@@ -290,10 +298,12 @@ static void getex_apply(
 		struct slice argv[3] = {slice_str("PEXPIREAT"), *key, int_slice(buf, at_ms)};
 
 		prop_replace(c, 3, argv);
+		cmd_notify(c, NOTIFY_GENERIC, "expire", key);
 	} else {
 		struct slice argv[2] = {slice_str("PERSIST"), *key};
 
 		prop_replace(c, 2, argv);
+		cmd_notify(c, NOTIFY_GENERIC, "persist", key);
 	}
 	cmd_dirty(c, 1);
 }
@@ -341,8 +351,10 @@ void string_cmd_getdel(struct client *c)
 static bool store_pairs(struct client *c)
 {
 	for (uint32_t i = 1; i < c->argc; i += 2) {
-		if (key_store(c, &c->argv[i], c->argv[i + 1].ptr, c->argv[i + 1].len, 0))
+		if (key_store(c, &c->argv[i], c->argv[i + 1].ptr, c->argv[i + 1].len, 0)) {
+			cmd_notify(c, NOTIFY_STRING, "set", &c->argv[i]);
 			continue;
+		}
 		if (i > 1) {
 			struct slice mset = c->argv[0];
 

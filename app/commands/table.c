@@ -40,6 +40,7 @@ static struct command *const families[] = {
 	connection_commands,
 	server_commands,
 	repl_commands,
+	pubsub_commands,
 };
 
 static uint32_t name_hash(const struct command *parent, const char *name, size_t len)

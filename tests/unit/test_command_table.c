@@ -73,6 +73,7 @@ struct command server_commands[] = {
 	{0},
 };
 struct command repl_commands[] = {{0}};
+struct command pubsub_commands[] = {{0}};
 
 #define NR_TOP 14
 

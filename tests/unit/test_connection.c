@@ -45,6 +45,7 @@ struct fixture {
 	unsigned nr_kicked;
 	uint64_t unblocked; /* id, and whether with an error */
 	bool unblock_error;
+	unsigned nr_subs[PUBSUB_KINDS]; /* of every client */
 };
 
 static struct fixture *current;
@@ -75,6 +76,16 @@ int core_post_optional(struct core *core, struct core_msg *msg)
 		return -EAGAIN;
 	msg->fn(core, msg);
 	return 0;
+}
+
+unsigned pubsub_client_count(const struct client *c, enum pubsub_kind kind)
+{
+	return current->nr_subs[kind];
+}
+
+void pubsub_client_forget(struct client *c)
+{
+	memset(current->nr_subs, 0, sizeof(current->nr_subs));
 }
 
 bool client_unblock_request(struct client *c, bool with_error)

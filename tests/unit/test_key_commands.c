@@ -117,6 +117,7 @@ static void no_effect(struct client *c)
 struct command connection_commands[] = {{"select", select_db, 2}, {0}};
 struct command server_commands[] = {{"multi", no_effect, 1}, {"exec", no_effect, 1}, {0}};
 struct command repl_commands[] = {{0}};
+struct command pubsub_commands[] = {{0}};
 
 struct node {
 	struct config cfg;

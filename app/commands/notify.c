@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "app/commands/notify.h"
+
+#include <string.h>
+
+#define KEEP_BYTES (64 * 1024)
+
+void cmd_notify_db(
+	struct client *c, unsigned class, const char *event, int db, const struct slice *key)
+{
+	struct event_head head = {event, key->len, db};
+
+	if (!notify_wanted(c->srv, class) || (c->flags & CLIENT_REPLAY))
+		return;
+	encbuf_add(&c->ac->events, &head, sizeof(head));
+	encbuf_add(&c->ac->events, key->ptr, key->len);
+}
+
+void cmd_notify(struct client *c, unsigned class, const char *event, const struct slice *key)
+{
+	cmd_notify_db(c, class, event, c->db, key);
+}
+
+void notify_forget(struct app_core *ac)
+{
+	ac->events.len = 0;
+	encbuf_shrink(&ac->events, KEEP_BYTES);
+}
