@@ -9,11 +9,14 @@
 #include "dataplane/ip/nd_priv.h"
 #include "dataplane/ip/wire.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define ND_DAD_US    1000000u  /* RFC 4862, 5.1: one solicitation, RetransTimer */
-#define ND_AGAIN_US  1000000u  /* between two unsolicited advertisements */
-#define ND_DEFEND_US 10000000u /* how often an address in use is defended */
+#define ND_DAD_US     1000000u  /* RFC 4862, 5.1: one solicitation, RetransTimer */
+#define ND_AGAIN_US   1000000u  /* between two unsolicited advertisements */
+#define ND_DEFEND_US  10000000u /* how often an address in use is defended */
+#define ND_TELL_PER_S 500u
 
 /* --- out --- */
 
@@ -36,20 +39,19 @@ static void message_send(struct net *net, struct nd_hdr *h, uint8_t opt, const s
 	ipv6_output_link(net, p, src, dst, IP_PROTO_ICMPV6, ND_HOP_LIMIT, mac);
 }
 
-void nd_solicit(struct nd_table *t, const struct ip_addr *target, const uint8_t *mac)
+void nd_solicit(struct neigh *e)
 {
-	struct net *net = t->net;
+	struct net *net = e->table->net;
 	struct nd_hdr h = {.icmp.type = ICMP6_NS};
-	const struct ip_addr group = ipv6_solicited_node(target);
+	const struct ip_addr group = ipv6_solicited_node(&e->ip);
+	const uint8_t *mac = e->state == NEIGH_PROBE ? e->mac : NULL;
 	struct ip_addr src;
 
-	if (!ratelimit_allow(&t->solicit_limit, net->now_us))
+	if (!ipv6_source(net, &e->ip, &src))
 		return;
-	if (!ipv6_source(net, target, &src))
-		return;
-	memcpy(h.target, target, sizeof(h.target));
+	memcpy(h.target, &e->ip, sizeof(h.target));
 	net_count(net, NET_CTR_ND_SOLICIT_OUT);
-	message_send(net, &h, ND_OPT_SLLA, &src, mac ? target : &group, mac);
+	message_send(net, &h, ND_OPT_SLLA, &src, mac ? &e->ip : &group, mac);
 }
 
 /* The question of RFC 4862, 5.4.2: does anyone have this address? */
@@ -128,7 +130,7 @@ static void announce_again(struct timer *timer, uint64_t now_us)
 	struct nd_table *t =
 		(struct nd_table *)((char *)timer - offsetof(struct nd_table, announce));
 
-	advertise_valid(t->net);
+	advertise_valid(t->cache.net);
 }
 
 void nd_announce(struct net *net)
@@ -141,7 +143,7 @@ void nd_announce(struct net *net)
 static void start_done(struct timer *timer, uint64_t now_us)
 {
 	struct nd_table *t = (struct nd_table *)((char *)timer - offsetof(struct nd_table, start));
-	struct net *net = t->net;
+	struct net *net = t->cache.net;
 
 	for (uint32_t i = 0; i < net->nr_v6; i++)
 		if (net->v6[i].state == NET_V6_TENTATIVE)
@@ -165,13 +167,6 @@ void nd_start(struct net *net, bool is_speaker)
 
 /* --- in --- */
 
-static bool is_mac_usable(const uint8_t *mac)
-{
-	static const uint8_t zero[NET_MAC_LEN];
-
-	return !(mac[0] & 1) && memcmp(mac, zero, NET_MAC_LEN) != 0;
-}
-
 /* Finds the option with a link-layer address among len bytes; *mac is NULL without one. False: the
    options are malformed (RFC 4861, 7.1). */
 static bool options_parse(const uint8_t *opts, uint32_t len, uint8_t type, const uint8_t **mac)
@@ -189,7 +184,7 @@ static bool options_parse(const uint8_t *opts, uint32_t len, uint8_t type, const
 			return false;
 		if (opts[at] == type && size == sizeof(struct nd_lla)) {
 			*mac = opts + at + 2;
-			if (!is_mac_usable(*mac))
+			if (!neigh_mac_is_usable(*mac))
 				return false;
 		}
 		at += size;
@@ -216,34 +211,34 @@ static bool is_on_link(const struct net *net, const struct ip_addr *ip)
 void nd_learn(struct net *net, const struct ip_addr *ip, const uint8_t mac[NET_MAC_LEN],
 	bool is_confirmed)
 {
-	struct nd_table *t = net->nd;
-	struct nd_entry *e = nd_cache_find(t, ip);
+	struct neigh_table *t = &net->nd->cache;
+	struct neigh *e = neigh_find(t, ip);
 
-	if (!is_mac_usable(mac) || !is_on_link(net, ip))
+	if (!neigh_mac_is_usable(mac) || !is_on_link(net, ip))
 		return;
 	if (!e && is_confirmed)
-		e = nd_cache_add(t, ip);
+		e = neigh_add(t, ip);
 	if (!e)
 		return;
-	if (is_confirmed || e->state == ND_INCOMPLETE || memcmp(e->mac, mac, NET_MAC_LEN) != 0)
-		nd_cache_resolve(t, e, mac, is_confirmed);
+	if (is_confirmed || e->state == NEIGH_INCOMPLETE || !neigh_is_at(e, mac))
+		nd_cache_resolve(e, mac, is_confirmed);
 }
 
 /* RFC 4861, 7.2.3: the one who asks is a neighbour, and where it says it is. */
 static void asker_learn(struct net *net, const struct ip_addr *ip, const uint8_t *mac)
 {
-	struct nd_table *t = net->nd;
-	struct nd_entry *e = nd_cache_find(t, ip);
+	struct neigh_table *t = &net->nd->cache;
+	struct neigh *e = neigh_find(t, ip);
 
 	if (!is_on_link(net, ip))
 		return;
-	if (e && e->state != ND_INCOMPLETE && memcmp(e->mac, mac, NET_MAC_LEN) == 0)
+	if (e && e->state != NEIGH_INCOMPLETE && neigh_is_at(e, mac))
 		return;
 	if (!e)
-		e = nd_cache_add(t, ip);
+		e = neigh_add(t, ip);
 	if (!e)
 		return;
-	nd_cache_resolve(t, e, mac, false);
+	nd_cache_resolve(e, mac, false);
 	tell(net, ip, mac, false);
 }
 
@@ -283,9 +278,8 @@ static void advertisement_input(
 	const struct ip_addr target = ip_addr_load(h->target);
 	const uint32_t flags = be32(h->icmp.param);
 	const bool is_solicited = flags & ND_NA_SOLICITED;
-	struct nd_table *t = net->nd;
 	struct net_v6 *our = ipv6_find(net, &target);
-	struct nd_entry *e;
+	struct neigh *e;
 
 	net_count(net, NET_CTR_ND_ADVERT_IN);
 	if (our) {
@@ -298,26 +292,26 @@ static void advertisement_input(
 		return;
 	if (tlla && is_solicited)
 		tell(net, &target, tlla, true);
-	e = nd_cache_find(t, &target);
+	e = neigh_find(&net->nd->cache, &target);
 	if (!e)
 		return;
-	if (e->state == ND_INCOMPLETE) {
+	if (e->state == NEIGH_INCOMPLETE) {
 		if (tlla)
-			nd_cache_resolve(t, e, tlla, is_solicited);
+			nd_cache_resolve(e, tlla, is_solicited);
 		return;
 	}
-	if (tlla && memcmp(tlla, e->mac, NET_MAC_LEN) != 0) {
+	if (tlla && !neigh_is_at(e, tlla)) {
 		if (flags & ND_NA_OVERRIDE) {
-			nd_cache_resolve(t, e, tlla, is_solicited);
+			nd_cache_resolve(e, tlla, is_solicited);
 			if (!is_solicited)
 				tell(net, &target, tlla, false);
-		} else if (e->state == ND_REACHABLE) {
-			nd_cache_doubt(t, e);
+		} else if (e->state == NEIGH_REACHABLE) {
+			nd_cache_doubt(e);
 		}
 		return;
 	}
 	if (is_solicited)
-		nd_cache_confirm(t, e);
+		nd_cache_confirm(e);
 }
 
 /* RFC 4861, 7.1.1 and 7.1.2. */
@@ -361,22 +355,35 @@ bad:
 	net_drop(net, p, DROP_ND_BAD);
 }
 
+void nd_output(struct net *net, struct pkt *p, const struct ip_addr *next_hop)
+{
+	neigh_output(&net->nd->cache, p, next_hop);
+}
+
 int nd_setup(struct net *net)
 {
-	int rc = nd_cache_setup(net);
+	struct nd_table *t = calloc(1, sizeof(*t));
 
-	if (rc)
-		return rc;
-	timer_init(&net->nd->start, start_done);
-	timer_init(&net->nd->announce, announce_again);
+	if (!t || neigh_setup(&t->cache, net, &nd_kind, &net->cfg.gateway_v6)) {
+		free(t);
+		return -ENOMEM;
+	}
+	timer_init(&t->start, start_done);
+	timer_init(&t->announce, announce_again);
+	ratelimit_init(&t->tell_limit, ND_TELL_PER_S, net->now_us);
+	net->nd = t;
 	return 0;
 }
 
 void nd_teardown(struct net *net)
 {
-	if (!net->nd)
+	struct nd_table *t = net->nd;
+
+	if (!t)
 		return;
-	timer_cancel(&net->wheel, &net->nd->start);
-	timer_cancel(&net->wheel, &net->nd->announce);
-	nd_cache_teardown(net);
+	timer_cancel(&net->wheel, &t->start);
+	timer_cancel(&net->wheel, &t->announce);
+	neigh_teardown(&t->cache);
+	free(t);
+	net->nd = NULL;
 }
