@@ -47,6 +47,36 @@ void dict_destroy(struct dict **d)
 	*d = NULL;
 }
 
+static bool entry_copy_into(struct dict *d, const struct entry *e)
+{
+	struct value v;
+	struct entry *n;
+
+	if (!value_copy(e, &v))
+		return false;
+	n = entry_create(entry_key_ptr(e), e->key_len, &v, false);
+	if (!n) {
+		value_release(&v);
+		return false;
+	}
+	if (dict_insert(d, n))
+		return true;
+	entry_free(n);
+	return false;
+}
+
+struct dict *dict_copy(const struct dict *d)
+{
+	struct dict_iter it = {.d = d};
+	struct dict *copy = dict_create();
+
+	for (struct entry *e; copy && (e = dict_next(&it));)
+		if (!entry_copy_into(copy, e))
+			dict_destroy(&copy);
+	dict_iter_fini(&it);
+	return copy;
+}
+
 static bool find(const struct dict *d, const void *name, size_t len, struct table_ref *ref)
 {
 	return len <= UINT32_MAX && table_find(&d->t, hash_of(name, len), name, (uint32_t)len, ref);

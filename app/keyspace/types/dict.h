@@ -17,6 +17,9 @@ struct dict *dict_create(void); /* NULL: no memory */
 /* Frees the entries with their values (value_release()), and the dict. NULL-safe, sets NULL. */
 void dict_destroy(struct dict **d);
 
+/* One with equal entries; values are copied as value_copy() does. NULL: no memory. */
+struct dict *dict_copy(const struct dict *d);
+
 static inline uint64_t dict_count(const struct dict *d)
 {
 	return table_count(&d->t);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "app/keyspace/types/obj.h"
 
+#include "app/keyspace/types/hash.h"
 #include "app/keyspace/types/zset.h"
 #include "checks.h"
 
 /* By enum obj_type. */
 static const struct obj_ops *const types[] = {
+	[OBJ_HASH] = &hash_ops,
 	[OBJ_ZSET] = &zset_ops,
 	[OBJ_STREAM] = NULL,
 };
