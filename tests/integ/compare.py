@@ -130,6 +130,49 @@ def test_scripts():
     equal(plots.script(known_records(), by_name["load"]), "", "a plot of nothing")
 
 
+# The plots that a whole run draws, and what varies in the experiment that each is of.
+DRAWN = {
+    "pipeline": ("pipeline", (1, 16)),
+    "busy": ("pipeline", (1, 16)),
+    "load": ("load", (1000, 20000)),
+    "native": ("native", (1, 16)),
+    "native-busy": ("native", (1, 16)),
+    "native-load": ("native_load", (1000, 20000)),
+    "cores": ("cores", (1, 2, 4)),
+    "threads": ("threads", (1, 2, 4)),
+    "fullsync": ("fullsync", ("first, sink", "sink", "replica")),
+    "durable": ("durable", (1, 16)),
+}
+
+
+def test_all_is_drawn(lab):
+    """Every plot and every table of a whole run, from figures that are known."""
+    keys = sorted({key for plot in plots.PLOTS for key in (plot.key, plot.below) if key})
+    found = [
+        figures.Record(name, case, server, number, dict.fromkeys(keys, 10.0 + number))
+        for name, cases in dict(DRAWN.values()).items()
+        for case in cases
+        for server in ("redis-server", "millrace")
+        for number in range(3)
+    ]
+    folder = folder_make(lab, "drawn")
+    equal(sorted(plots.draw_all(found, folder)), sorted(f"{name}.svg" for name in DRAWN), "drawn")
+    for name, (_, cases) in DRAWN.items():
+        words = svg_words(os.path.join(folder, f"{name}.svg"))
+        labels = [case for case in cases if isinstance(case, str)]
+        for word in ("redis-server", "millrace", *labels):
+            check(word in words, f"{name}.svg lacks {word!r}: {words!r}")
+    for table in report.TABLES:
+        text = report.table_text(found, table)
+        check("millrace" in text and "redis-server" in text, f"{table.title}: {text!r}")
+
+
+def svg_words(path):
+    drawn = xml.etree.ElementTree.parse(path).getroot()
+    check(drawn.tag.endswith("svg"), f"{path} is a {drawn.tag}")
+    return " ".join(drawn.itertext())
+
+
 class Pieces:
     """A connection on which bytes come in these pieces; the first stands in its buffer already."""
 
@@ -233,9 +276,7 @@ def test_tiny_run(lab):
     check(re.search(r"^ +sink +millrace +\d", table, re.M), table)
     check_figures(out)
     for name in ("pipeline", "busy", "fullsync"):
-        drawn = xml.etree.ElementTree.parse(os.path.join(out, f"{name}.svg")).getroot()
-        check(drawn.tag.endswith("svg"), f"{name}.svg is a {drawn.tag}")
-        words = " ".join(drawn.itertext())
+        words = svg_words(os.path.join(out, f"{name}.svg"))
         check("millrace" in words and "redis-server" in words, f"{name}.svg says {words!r}")
     again = compare("--report", out)
     check(table in finish(again), "--report makes another table")
@@ -312,6 +353,7 @@ def test(lab):
     test_drains()
     test_slow_builds_are_told()
     test_scripts()
+    test_all_is_drawn(lab)
     test_wrong_arguments()
     test_tiny_run(lab)
     test_own_client(lab)
