@@ -50,7 +50,7 @@ static void drop(struct rdb_build *b)
 		obj_ops(&b->obj)->free(&b->obj);
 	b->obj.ptr = NULL;
 	b->codec = NULL;
-	b->held_len = 0;
+	b->holding = false;
 	if (b->held_cap > HELD_KEEP) {
 		free(b->held);
 		b->held = NULL;
@@ -77,12 +77,10 @@ bool rdb_build_no_memory(struct rdb_build *b)
 	return rdb_build_refuse(b, "out of memory");
 }
 
-bool rdb_build_hold(struct rdb_build *b, const struct rdb_item *item)
+bool rdb_build_hold(struct rdb_build *b, struct slice text)
 {
-	size_t len = item->str.len;
-
-	if (len > b->held_cap) {
-		size_t cap = len < 64 ? 64 : len;
+	if (text.len >= b->held_cap) {
+		size_t cap = text.len < 64 ? 64 : text.len + 1;
 		char *held = malloc(cap); /* the old content is of no use */
 
 		if (!held)
@@ -91,9 +89,10 @@ bool rdb_build_hold(struct rdb_build *b, const struct rdb_item *item)
 		b->held = held;
 		b->held_cap = cap;
 	}
-	if (len > 0)
-		memcpy(b->held, item->str.bytes, len);
-	b->held_len = len;
+	if (text.len > 0)
+		memcpy(b->held, text.ptr, text.len);
+	b->held_len = text.len;
+	b->holding = true;
 	return true;
 }
 

@@ -33,7 +33,8 @@ struct rdb_build {
 	/* the codec's: */
 	struct obj obj; /* what there is of it, owned; ptr NULL: nothing yet */
 	void *state;    /* owned */
-	char *held;     /* an item's string that waits for the next item, owned */
+	bool holding;   /* held waits for the next item */
+	char *held;     /* a copy of an item's string, owned */
 	size_t held_len, held_cap;
 };
 
@@ -56,7 +57,7 @@ enum rdb_built rdb_build_end(struct rdb_build *b, struct obj *out);
 bool rdb_build_refuse(struct rdb_build *b, const char *why);
 bool rdb_build_no_memory(struct rdb_build *b);
 
-/* For codecs: keeps a copy of an item's string in held. False: no memory, refused. */
-bool rdb_build_hold(struct rdb_build *b, const struct rdb_item *item);
+/* For codecs: keeps a copy of the text in held. False: no memory, refused. */
+bool rdb_build_hold(struct rdb_build *b, struct slice text);
 
 #endif

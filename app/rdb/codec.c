@@ -3,6 +3,8 @@
 
 /* By enum obj_type. */
 static const struct rdb_codec *const codecs[] = {
+	[OBJ_ZSET] = &rdb_zset,
+	[OBJ_HASH] = &rdb_hash,
 	[OBJ_STREAM] = NULL,
 };
 

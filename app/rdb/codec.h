@@ -30,6 +30,9 @@ struct rdb_codec {
 	void (*write)(struct rdb_writer *w, const struct obj *o);
 };
 
+extern const struct rdb_codec rdb_hash;
+extern const struct rdb_codec rdb_zset;
+
 /* NULL: a type that is not stored here. */
 const struct rdb_codec *rdb_codec(enum obj_type type);
 
