@@ -88,7 +88,7 @@ int rdb_dump_parse(const void *payload, size_t len, const struct rdb_dump_limits
 		.fault = fault,
 	};
 	if (in.len == 0)
-		return refuse(fault, RDB_ERR_TRUNCATED, 0, "no value");
+		return refuse(fault, RDB_ERR_LENGTH, 0, "no value");
 	unsigned type = in.bytes[0];
 	if (check_type(type, limits->max_type, fault) != 0 ||
 		upcall_result(fault, 0, up->on_value(ctx, type)) != 0)

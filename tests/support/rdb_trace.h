@@ -24,6 +24,7 @@ struct bytes {
 
 static inline void bytes_add(struct bytes *b, const void *data, size_t len)
 {
+	BUG_ON(len > SIZE_MAX / 8);
 	if (b->len + len + 1 > b->cap) {
 		b->cap = 2 * (b->len + len + 1);
 		b->data = realloc(b->data, b->cap);

@@ -155,10 +155,12 @@ static inline void values_assert_hard(const void *body, size_t len)
 
 		assert_int_equal(v.result, RDB_BUILT_REFUSED);
 	}
-	for (size_t bit = 0; bit < 8 * len; bit++) {
-		copy[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		values_assert_harmless(copy, len);
-		copy[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	for (size_t at = 0; at < len; at++) {
+		for (unsigned bit = 0; bit < 8; bit++) {
+			copy[at] ^= (uint8_t)(1 << bit);
+			values_assert_harmless(copy, len);
+			copy[at] ^= (uint8_t)(1 << bit);
+		}
 	}
 	free(copy);
 }

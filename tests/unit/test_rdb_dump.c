@@ -105,7 +105,7 @@ static void a_payload_is_refused_for_the_right_reason(void **state)
 	} cases[] = {
 		{"version 11", BYTES("\0\1v"), 11, RDB_ERR_VERSION},
 		{"version 65535", BYTES("\0\1v"), 65535, RDB_ERR_VERSION},
-		{"nothing", BYTES(""), 10, RDB_ERR_TRUNCATED},
+		{"nothing", BYTES(""), 10, RDB_ERR_LENGTH},
 		{"type only", BYTES("\0"), 10, RDB_ERR_STRING},
 		{"string longer than the payload", BYTES("\0\3ab"), 10, RDB_ERR_STRING},
 		{"bytes behind the value", BYTES("\0\1vx"), 10, RDB_ERR_LENGTH},
