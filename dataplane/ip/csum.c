@@ -23,6 +23,31 @@ static inline uint64_t load64(const uint8_t *p)
 	return v;
 }
 
+/* Fewer than eight bytes. A copy of a number of bytes not known to the compiler would be a call. */
+static inline uint64_t rest_sum(const uint8_t *p, size_t len)
+{
+	uint64_t sum = 0;
+	uint32_t v32;
+	uint16_t v16;
+
+	if (len & 4) {
+		memcpy(&v32, p, 4);
+		sum = v32;
+		p += 4;
+	}
+	if (len & 2) {
+		memcpy(&v16, p, 2);
+		sum += v16;
+		p += 2;
+	}
+	if (len & 1) {
+		v16 = 0;
+		memcpy(&v16, p, 1); /* the first of a word whose second is zero */
+		sum += v16;
+	}
+	return sum;
+}
+
 uint64_t csum_add(uint64_t sum, const void *data, size_t len)
 {
 	const uint8_t *p = data;
@@ -43,13 +68,7 @@ uint64_t csum_add(uint64_t sum, const void *data, size_t len)
 		p += 8;
 		len -= 8;
 	}
-	if (len) {
-		uint64_t v = 0;
-
-		memcpy(&v, p, len);
-		sum = add_carry(sum, v);
-	}
-	return sum;
+	return len ? add_carry(sum, rest_sum(p, len)) : sum;
 }
 
 /* From an odd place on, the bytes of each word are the other way round (RFC 1071, 2.B). */
@@ -58,15 +77,6 @@ uint64_t csum_add_at(uint64_t sum, const void *data, size_t len, uint32_t at)
 	if (at & 1)
 		return add_carry(sum, __builtin_bswap16(csum_fold(csum_add(0, data, len))));
 	return csum_add(sum, data, len);
-}
-
-uint16_t csum_fold(uint64_t sum)
-{
-	sum = (sum >> 32) + (sum & 0xffffffffu);
-	sum = (sum >> 32) + (sum & 0xffffffffu);
-	sum = (sum >> 16) + (sum & 0xffffu);
-	sum = (sum >> 16) + (sum & 0xffffu);
-	return (uint16_t)sum;
 }
 
 uint16_t csum_of(const void *data, size_t len)

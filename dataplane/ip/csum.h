@@ -19,7 +19,14 @@ uint64_t csum_add_at(uint64_t sum, const void *data, size_t len, uint32_t at);
 
 /* Folds a running sum into the 16-bit one's complement sum, in the order in which it lies in
    memory. */
-uint16_t csum_fold(uint64_t sum);
+static inline uint16_t csum_fold(uint64_t sum)
+{
+	sum = (sum >> 32) + (sum & 0xffffffffu);
+	sum = (sum >> 32) + (sum & 0xffffffffu);
+	sum = (sum >> 16) + (sum & 0xffffu);
+	sum = (sum >> 16) + (sum & 0xffffu);
+	return (uint16_t)sum;
+}
 
 /* The checksum field's value for the bytes, as it lies in memory. 0 for bytes that contain a
    right one. */
