@@ -24,14 +24,26 @@ static inline struct rte_mbuf *mbuf_of(struct pkt *p)
 	return (struct rte_mbuf *)p - 1;
 }
 
+/* False: there is not one. */
+static __attribute__((noinline)) bool spare_refill(struct nic_queue *q)
+{
+	unsigned n = NIC_SPARE / 2;
+
+	while (n && rte_pktmbuf_alloc_bulk(q->nic->mpool, q->spare, n))
+		n /= 2;
+	q->nr_spare = (uint16_t)n;
+	return n > 0;
+}
+
 static struct pkt *pool_alloc(struct pkt_pool *pool)
 {
 	struct nic_queue *q = (struct nic_queue *)pool;
-	struct rte_mbuf *m = rte_pktmbuf_alloc(q->nic->mpool);
+	struct rte_mbuf *m;
 	struct pkt *p;
 
-	if (!m)
+	if (unlikely(q->nr_spare == 0) && !spare_refill(q))
 		return NULL;
+	m = q->spare[--q->nr_spare];
 	p = pkt_of(m);
 	p->next = NULL;
 	p->buf = m->buf_addr;
@@ -52,11 +64,19 @@ static void chain_free(struct pkt *p)
 	}
 }
 
+/* A buffer is kept as drivers hand it out, but for what nic_queue_tx() sets anew. */
 static void pool_free(struct pkt_pool *pool, struct pkt *p)
 {
+	struct nic_queue *q = (struct nic_queue *)pool;
+	struct rte_mbuf *m = mbuf_of(p);
+
 	if (unlikely(p->flags & PKT_TX_CHAIN))
 		chain_free(p->more);
-	rte_pktmbuf_free_seg(mbuf_of(p));
+	if (likely(q->nr_spare < NIC_SPARE && m->pool == q->nic->mpool && !m->next &&
+		    m->nb_segs == 1 && RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1))
+		q->spare[q->nr_spare++] = m;
+	else
+		rte_pktmbuf_free_seg(m);
 }
 
 /* By whichever thread has done with the packet. */

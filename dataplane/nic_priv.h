@@ -20,6 +20,7 @@
  */
 #define NIC_RX_BURST        32
 #define NIC_BURST           64
+#define NIC_SPARE           64 /* buffers that a core keeps at hand */
 #define NIC_DESC_MAX        2048u
 #define NIC_POOL_BASE       16384 /* buffers for up to four queues */
 #define NIC_POOL_BASE_JUMBO 8192  /* of buffers that are five times as large */
@@ -50,6 +51,10 @@ struct nic_queue {
 	bool must_prepare; /* tx has what the driver has to see before */
 	uint16_t nr_tx;
 	struct rte_mbuf *tx[NIC_BURST];
+	/* Buffers of mpool without a packet, the last one given back on top: replies are written
+	   where the requests were, which the cache still holds. */
+	uint16_t nr_spare;
+	struct rte_mbuf *spare[NIC_SPARE];
 };
 
 struct nic {

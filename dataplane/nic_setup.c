@@ -323,9 +323,13 @@ void nic_close(struct nic **nicp)
 		}
 	}
 	for (unsigned i = 0; i < nic->nr_cores; i++) {
-		if (nic->queues[i])
-			net_fini(&nic->queues[i]->net);
-		free(nic->queues[i]);
+		struct nic_queue *q = nic->queues[i];
+
+		if (!q)
+			continue;
+		net_fini(&q->net);
+		rte_pktmbuf_free_bulk(q->spare, q->nr_spare);
+		free(q);
 	}
 	rte_mempool_free(nic->mpool);
 	rte_mempool_free(nic->pieces);
