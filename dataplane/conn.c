@@ -171,7 +171,8 @@ int conn_connect(struct core *core, const struct sockaddr *sa, unsigned sa_len,
 
 size_t conn_footprint(const struct conn *conn)
 {
-	return sizeof(*conn) + (conn->kind == CONN_TCP ? tcp_conn_footprint() : 0);
+	return sizeof(*conn) +
+	       (conn->kind == CONN_TCP && conn->tcp ? tcp_conn_footprint(conn->tcp) : 0);
 }
 
 struct obuf *conn_obuf(struct conn *conn)

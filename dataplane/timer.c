@@ -6,6 +6,8 @@
  * comes round to slot 0, the slot of level 1 that begins now is emptied onto the levels below,
  * and so on upwards. The bit maps only say where a timer may be: an empty slot whose bit is set
  * costs one look.
+ *
+ *	timer.at:  | deadline, us: 56 | level: 2 | slot: 6 |
  */
 #include "dataplane/timer.h"
 
@@ -14,6 +16,8 @@
 #include <string.h>
 
 #define SLOT_MASK    (TIMER_NR_SLOTS - 1u)
+#define AT_MASK      ((1u << TIMER_AT_SHIFT) - 1u)
+#define DEADLINE_MAX (UINT64_MAX >> TIMER_AT_SHIFT)
 #define HORIZON_TICK ((1ull << (TIMER_SLOT_BITS * TIMER_NR_LEVELS)) - 1)
 
 void timer_wheel_init(struct timer_wheel *wheel, uint64_t now_us)
@@ -65,7 +69,7 @@ static uint64_t deadline_tick(uint64_t deadline_us)
 /* `first`: the earliest tick at which the timer may still be placed. */
 static void wheel_place(struct timer_wheel *wheel, struct timer *timer, uint64_t first)
 {
-	uint64_t tick = deadline_tick(timer->deadline_us);
+	uint64_t tick = deadline_tick(timer_deadline_us(timer));
 	unsigned level = 0, slot;
 	uint64_t ahead;
 
@@ -79,8 +83,7 @@ static void wheel_place(struct timer_wheel *wheel, struct timer *timer, uint64_t
 	while (level + 1 < TIMER_NR_LEVELS && ahead >> (TIMER_SLOT_BITS * (level + 1)))
 		level++;
 	slot = (unsigned)(tick >> (TIMER_SLOT_BITS * level)) & SLOT_MASK;
-	timer->level = (uint8_t)level;
-	timer->slot = (uint8_t)slot;
+	timer->at = (timer->at & ~(uint64_t)AT_MASK) | level << TIMER_SLOT_BITS | slot;
 	wheel->occupied[level] |= 1ull << slot;
 	list_push(&wheel->slots[level][slot], timer);
 }
@@ -91,18 +94,23 @@ void timer_arm(struct timer_wheel *wheel, struct timer *timer, uint64_t deadline
 		list_remove(timer);
 	else
 		wheel->nr_armed++;
-	timer->deadline_us = deadline_us;
+	if (deadline_us > DEADLINE_MAX)
+		deadline_us = DEADLINE_MAX;
+	timer->at = deadline_us << TIMER_AT_SHIFT;
 	wheel_place(wheel, timer, wheel->tick + 1);
 }
 
 void timer_cancel(struct timer_wheel *wheel, struct timer *timer)
 {
+	const unsigned level = (unsigned)(timer->at & AT_MASK) >> TIMER_SLOT_BITS;
+	const unsigned slot = (unsigned)timer->at & SLOT_MASK;
+
 	if (!timer_is_armed(timer))
 		return;
 	list_remove(timer);
 	wheel->nr_armed--;
-	if (!wheel->slots[timer->level][timer->slot])
-		wheel->occupied[timer->level] &= ~(1ull << timer->slot);
+	if (!wheel->slots[level][slot])
+		wheel->occupied[level] &= ~(1ull << slot);
 }
 
 static void slot_cascade(struct timer_wheel *wheel, unsigned level, unsigned slot)

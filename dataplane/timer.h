@@ -29,11 +29,10 @@ typedef void (*timer_fn)(struct timer *timer, uint64_t now_us);
 struct timer {
 	struct timer *next;
 	struct timer **pprev; /* NULL: not armed */
-	uint64_t deadline_us;
 	timer_fn fn;
-	uint8_t level;
-	uint8_t slot;
+	uint64_t at; /* deadline in us, level and slot: see timer.c; 56 bits are 2283 years */
 };
+#define TIMER_AT_SHIFT 8
 
 struct timer_wheel {
 	uint64_t tick; /* every timer due at or before it has fired */
@@ -49,6 +48,12 @@ void timer_init(struct timer *timer, timer_fn fn);
 static inline bool timer_is_armed(const struct timer *timer)
 {
 	return timer->pprev != NULL;
+}
+
+/* The last deadline. */
+static inline uint64_t timer_deadline_us(const struct timer *timer)
+{
+	return timer->at >> TIMER_AT_SHIFT;
 }
 
 /* Arms, or moves, the timer. A deadline already past fires in the next run that sees a new tick. */

@@ -43,9 +43,10 @@ void tcp_rtt_sample(struct tcp_conn *c, uint64_t rtt_us)
 	c->rto_us = (uint32_t)rto;
 	c->backoff = 0;
 	if (!c->min_rtt_us || r <= c->min_rtt_us ||
-		conn_now(c) - c->min_rtt_at_us > MIN_RTT_LIFE_US) {
+		(c->tx && conn_now(c) - c->tx->min_rtt_at_us > MIN_RTT_LIFE_US)) {
 		c->min_rtt_us = r;
-		c->min_rtt_at_us = conn_now(c);
+		if (c->tx)
+			c->tx->min_rtt_at_us = conn_now(c);
 	}
 }
 
@@ -87,10 +88,10 @@ void tcp_recovery_enter(struct tcp_conn *c)
 	net_count(conn_net(c), NET_CTR_FAST_RETRANS);
 	tcp_cc_lost(c);
 	c->ca_state = TCP_CA_RECOVERY;
-	c->recover = c->snd_nxt;
-	c->prr_flight = c->snd_nxt - c->snd_una;
-	c->prr_delivered = 0;
-	c->prr_out = 0;
+	c->tx->recover = c->snd_nxt;
+	c->tx->prr_flight = c->snd_nxt - c->snd_una;
+	c->tx->prr_delivered = 0;
+	c->tx->prr_out = 0;
 	c->is_tlp_out = false;
 	c->cwnd = conn_pipe(c) + c->mss; /* the first retransmission goes out at once */
 	tcp_conn_pend(c);
@@ -98,7 +99,7 @@ void tcp_recovery_enter(struct tcp_conn *c)
 
 static void recovery_leave(struct tcp_conn *c)
 {
-	struct tcp_rack *r = &c->rack;
+	struct tcp_rack *r = &c->tx->rack;
 
 	if (c->ca_state == TCP_CA_RECOVERY) {
 		c->cwnd = c->ssthresh;
@@ -106,8 +107,8 @@ static void recovery_leave(struct tcp_conn *c)
 			r->reo_mult = 1;
 	}
 	c->ca_state = TCP_CA_OPEN;
-	c->dupacks = 0;
-	c->reno_sacked = 0;
+	c->tx->dupacks = 0;
+	c->tx->reno_sacked = 0;
 }
 
 /* RFC 6937, 3.1, with the slow-start bound only while the ACKs make progress without further
@@ -117,15 +118,15 @@ static void prr_update(struct tcp_conn *c, const struct tcp_ack_ctx *ctx)
 	const uint32_t pipe = conn_pipe(c);
 	int64_t room;
 
-	c->prr_delivered += ctx->delivered;
+	c->tx->prr_delivered += ctx->delivered;
 	if (pipe > c->ssthresh) {
 		const uint64_t due =
-			((uint64_t)c->prr_delivered * c->ssthresh + c->prr_flight - 1) /
-			(c->prr_flight ? c->prr_flight : 1);
+			((uint64_t)c->tx->prr_delivered * c->ssthresh + c->tx->prr_flight - 1) /
+			(c->tx->prr_flight ? c->tx->prr_flight : 1);
 
-		room = (int64_t)due - c->prr_out;
+		room = (int64_t)due - c->tx->prr_out;
 	} else {
-		room = (int64_t)c->prr_delivered - c->prr_out;
+		room = (int64_t)c->tx->prr_delivered - c->tx->prr_out;
 		if (ctx->acked && !ctx->lost) {
 			if (room < ctx->delivered)
 				room = ctx->delivered;
@@ -136,7 +137,7 @@ static void prr_update(struct tcp_conn *c, const struct tcp_ack_ctx *ctx)
 	}
 	if (room < 0)
 		room = 0;
-	if (c->prr_out == 0 && room < c->mss)
+	if (c->tx->prr_out == 0 && room < c->mss)
 		room = c->mss;
 	c->cwnd = pipe + (uint32_t)room;
 	if (c->cwnd < c->mss)
@@ -146,27 +147,28 @@ static void prr_update(struct tcp_conn *c, const struct tcp_ack_ctx *ctx)
 /* Without SACK: each duplicate ACK says that a segment has arrived somewhere (RFC 5681, 3.2). */
 static uint32_t reno_detect(struct tcp_conn *c, struct tcp_ack_ctx *ctx)
 {
-	struct tcp_seg *s = TAILQ_FIRST(&c->segs);
+	struct tcp_seg *s = TAILQ_FIRST(&c->tx->segs);
 	const uint32_t out = c->snd_nxt - c->snd_una;
 
 	if (!s)
 		return 0;
 	if (ctx->is_dup && c->ca_state != TCP_CA_LOSS) {
-		c->dupacks++;
-		if (c->reno_sacked + c->lost_bytes + 2u * c->mss <= out) {
-			c->reno_sacked += c->mss;
+		c->tx->dupacks++;
+		if (c->tx->reno_sacked + c->tx->lost_bytes + 2u * c->mss <= out) {
+			c->tx->reno_sacked += c->mss;
 			ctx->delivered += c->mss;
 		}
 		/* (In OPEN, snd_una has passed the last recovery point: RFC 6582, 3.2 step 2.) */
-		if (c->dupacks != TCP_DUP_THRESH || c->ca_state != TCP_CA_OPEN)
+		if (c->tx->dupacks != TCP_DUP_THRESH || c->ca_state != TCP_CA_OPEN)
 			return 0;
 	} else if (!(ctx->acked && c->ca_state == TCP_CA_RECOVERY)) {
 		if (ctx->acked && c->ca_state == TCP_CA_OPEN)
-			c->dupacks = c->reno_sacked = 0;
+			c->tx->dupacks = c->tx->reno_sacked = 0;
 		return 0;
 	} else {
 		/* A partial ACK: the next hole begins here (RFC 6582, 3.2 step 5). */
-		c->reno_sacked -= ctx->acked < c->reno_sacked ? ctx->acked : c->reno_sacked;
+		c->tx->reno_sacked -=
+			ctx->acked < c->tx->reno_sacked ? ctx->acked : c->tx->reno_sacked;
 	}
 	if (s->state != TCP_SEG_FLYING || (s->was_rtx && !ctx->acked))
 		return 0;
@@ -177,11 +179,11 @@ static uint32_t reno_detect(struct tcp_conn *c, struct tcp_ack_ctx *ctx)
 /* RFC 8985, 7.4.2: did the probe repair a loss? Then that loss counts as congestion. */
 static void tlp_ack(struct tcp_conn *c, const struct tcp_ack_ctx *ctx)
 {
-	if (!c->is_tlp_out || seq_lt(c->snd_una, c->tlp_end))
+	if (!c->is_tlp_out || seq_lt(c->snd_una, c->tx->tlp_end))
 		return;
-	if (!c->is_tlp_rtx || ctx->has_dsack) {
+	if (!c->tx->is_tlp_rtx || ctx->has_dsack) {
 		c->is_tlp_out = false;
-	} else if (seq_gt(c->snd_una, c->tlp_end)) {
+	} else if (seq_gt(c->snd_una, c->tx->tlp_end)) {
 		c->is_tlp_out = false;
 		tcp_cc_lost(c);
 		c->cwnd = c->ssthresh;
@@ -203,18 +205,18 @@ static void congestion_update(struct tcp_conn *c, struct tcp_ack_ctx *ctx)
 	const bool was_recovering = c->ca_state == TCP_CA_RECOVERY;
 	uint64_t reo_us = 0;
 
-	if (c->ca_state != TCP_CA_OPEN && ctx->acked && seq_geq(c->snd_una, c->recover))
+	if (c->ca_state != TCP_CA_OPEN && ctx->acked && seq_geq(c->snd_una, c->tx->recover))
 		recovery_leave(c);
 	if (c->has_sack) {
 		/* Only a segment delivered out of order, or one of those sent again, says
 		   anything. */
-		if (ctx->delivered && (c->nr_sacked || c->ca_state != TCP_CA_OPEN ||
-					      c->lost_bytes || c->rack.has_reordering))
+		if (ctx->delivered && (c->tx->nr_sacked || c->ca_state != TCP_CA_OPEN ||
+					      c->tx->lost_bytes || c->tx->rack.has_reordering))
 			ctx->lost = tcp_loss_rack(c, &reo_us);
 	} else {
 		ctx->lost = reno_detect(c, ctx);
 	}
-	if (c->lost_bytes && c->ca_state == TCP_CA_OPEN)
+	if (c->tx->lost_bytes && c->ca_state == TCP_CA_OPEN)
 		tcp_recovery_enter(c);
 	tlp_ack(c, ctx);
 	if (c->ca_state == TCP_CA_RECOVERY) {
@@ -223,7 +225,7 @@ static void congestion_update(struct tcp_conn *c, struct tcp_ack_ctx *ctx)
 		/* (What ends a recovery was paid for by PRR: RFC 6582, 3.2 step 3.) */
 		window_grow(c, ctx);
 	}
-	if (c->is_reduced && seq_gt(c->snd_una, c->cwr_end))
+	if (c->is_reduced && seq_gt(c->snd_una, c->tx->cwr_end))
 		c->is_reduced = false;
 	if (ctx->is_ece)
 		tcp_ecn_echo(c);
@@ -258,7 +260,6 @@ static uint32_t una_advance(struct tcp_conn *c, uint32_t ack)
 		bytes--;
 	c->snd_una = ack;
 	obuf_consume(&c->ob, bytes);
-	c->bytes_acked += bytes;
 	c->unacked_since_us = conn_now(c);
 	c->nr_rtx = 0;
 	if (c->has_ts)

@@ -63,9 +63,8 @@ int tcp_connect(struct net *net, const struct ip_addr *dst, uint16_t port,
 	c->ops = ops;
 	c->user = user;
 	c->state = TCP_ST_SYN_SENT;
-	c->iss = tcp_isn(ts, &key);
-	c->snd_una = c->iss;
-	c->snd_nxt = c->iss + 1;
+	c->snd_una = tcp_isn(ts, &key);
+	c->snd_nxt = c->snd_una + 1;
 	tcp_table_add(ts, &c->node);
 	tcp_rtx_arm_syn(c);
 	tcp_conn_pend(c);
@@ -73,9 +72,10 @@ int tcp_connect(struct net *net, const struct ip_addr *dst, uint16_t port,
 	return 0;
 }
 
-size_t tcp_conn_footprint(void)
+size_t tcp_conn_footprint(const struct tcp_conn *c)
 {
-	return slab_footprint(sizeof(struct tcp_conn));
+	return slab_footprint(sizeof(*c)) + (c->tx ? slab_footprint(sizeof(*c->tx)) : 0) +
+	       (c->rx ? slab_footprint(sizeof(*c->rx)) : 0);
 }
 
 void *tcp_conn_user(const struct tcp_conn *c)
@@ -155,22 +155,35 @@ void tcp_conn_resume(struct tcp_conn *c)
 
 void tcp_conn_set_sent_mark(struct tcp_conn *c, uint64_t bytes)
 {
-	c->sent_mark = bytes;
+	c->sent_mark = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+}
+
+/* Rounded up, at most 49 days. */
+static uint32_t ms_of(uint64_t us)
+{
+	const uint64_t ms = us / 1000 + (us % 1000 != 0);
+
+	return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+}
+
+void tcp_keepalive_set(struct tcp_conn *c, uint64_t idle_us, uint64_t intvl_us, uint32_t cnt)
+{
+	c->keepidle_ms = ms_of(idle_us);
+	c->keepintvl_ms = ms_of(intvl_us ? intvl_us : conn_net(c)->cfg.tcp.keepintvl_us);
+	c->keepcnt = cnt < UINT8_MAX ? (uint8_t)cnt : UINT8_MAX;
+	c->nr_keep = 0;
 }
 
 void tcp_conn_set_keepalive(struct tcp_conn *c, uint64_t idle_us, uint64_t intvl_us, uint32_t cnt)
 {
-	c->keepidle_us = idle_us;
-	c->keepintvl_us = intvl_us ? intvl_us : conn_net(c)->cfg.tcp.keepintvl_us;
-	c->keepcnt = cnt;
-	c->nr_keep = 0;
+	tcp_keepalive_set(c, idle_us, intvl_us, cnt);
 	if (conn_is_synchronized(c))
 		tcp_life_rearm(c);
 }
 
 void tcp_conn_set_user_timeout(struct tcp_conn *c, uint64_t timeout_us)
 {
-	c->user_timeout_us = timeout_us;
+	c->user_timeout_ms = ms_of(timeout_us);
 }
 
 enum tcp_state tcp_conn_state(const struct tcp_conn *c)
@@ -207,11 +220,9 @@ void tcp_conn_info(const struct tcp_conn *c, struct tcp_conn_info *info)
 		.inflight_bytes = conn_pipe(c),
 		.snd_wnd_bytes = c->snd_wnd,
 		.rcv_wnd_bytes = conn_rcv_wnd(c),
-		.rx_queued_bytes = c->rxq_bytes,
-		.ooo_pkts = c->ooo_pkts,
-		.bytes_acked = c->bytes_acked,
-		.bytes_received = c->bytes_received,
-		.nr_retrans = c->nr_retrans,
+		.rx_queued_bytes = conn_rxq_bytes(c),
+		.ooo_pkts = c->rx ? c->rx->ooo_pkts : 0,
+		.bytes_acked = obuf_base(&c->ob),
 		.has_timestamps = c->has_ts,
 		.has_sack = c->has_sack,
 		.in_recovery = c->ca_state != TCP_CA_OPEN,

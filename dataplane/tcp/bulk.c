@@ -96,11 +96,8 @@ static void records_undo(struct tcp_conn *c, uint32_t from)
 {
 	struct tcp_seg *s;
 
-	while ((s = TAILQ_LAST(&c->segs, tcp_seg_list)) && seq_geq(s->seq, from)) {
-		TAILQ_REMOVE(&c->segs, s, by_seq);
-		TAILQ_REMOVE(&c->by_time, s, by_time);
-		slab_put(&c->ts->segs, s);
-	}
+	while (c->tx && (s = TAILQ_LAST(&c->tx->segs, tcp_seg_list)) && seq_geq(s->seq, from))
+		tcp_seg_undo(c, s);
 }
 
 /* A record for each segment of [seq, seq + len). False: none is there. */
@@ -139,7 +136,7 @@ uint32_t tcp_bulk_send(struct tcp_conn *c, uint64_t unsent, uint32_t wnd)
 	if (c->has_ecn)
 		p->flags |= PKT_TX_ECT;
 	if (c->ca_state == TCP_CA_RECOVERY)
-		c->prr_out += len;
+		c->tx->prr_out += len;
 	net_counter_add(&net->counters.ctrs[NET_CTR_BYTES_OUT], len);
 	net_count(net, NET_CTR_BULK_OUT);
 	net_counter_add(&net->counters.ctrs[NET_CTR_BULK_SEGS], len / c->mss);

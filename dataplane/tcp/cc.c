@@ -21,7 +21,6 @@ void tcp_cc_init(struct tcp_conn *c)
 	c->cwnd = iw < cap ? iw : cap;
 	c->ssthresh = CWND_MAX;
 	c->ca_state = TCP_CA_OPEN;
-	c->cubic = (struct tcp_cubic){0};
 }
 
 /* Newton's method; x >= 0. Converges in a few steps from a start above the root. */
@@ -43,7 +42,7 @@ static double cube_root(double x)
 
 static void cubic_epoch_start(struct tcp_conn *c)
 {
-	struct tcp_cubic *q = &c->cubic;
+	struct tcp_cubic *q = &c->tx->cubic;
 	const double cwnd = (double)c->cwnd / c->mss;
 
 	q->epoch_us = conn_now(c);
@@ -60,7 +59,7 @@ static void cubic_epoch_start(struct tcp_conn *c)
 /* RFC 9438, 4.2 to 4.5: bytes to add for acked bytes. */
 static double cubic_growth(struct tcp_conn *c, uint32_t acked)
 {
-	struct tcp_cubic *q = &c->cubic;
+	struct tcp_cubic *q = &c->tx->cubic;
 	const double cwnd = (double)c->cwnd / c->mss;
 	const double segs = (double)acked / c->mss;
 	double t, target;
@@ -91,7 +90,7 @@ void tcp_cc_acked(struct tcp_conn *c, uint32_t acked)
 
 		c->cwnd += step;
 		acked -= step;
-		c->cubic.epoch_us = 0;
+		c->tx->cubic.epoch_us = 0;
 	}
 	if (acked && c->cwnd >= c->ssthresh) {
 		double add;
@@ -100,9 +99,9 @@ void tcp_cc_acked(struct tcp_conn *c, uint32_t acked)
 			add = cubic_growth(c, acked);
 		else
 			add = (double)c->mss * acked / c->cwnd;
-		add += c->cubic.credit;
+		add += c->tx->cubic.credit;
 		growth = add > 0 ? (uint32_t)add : 0;
-		c->cubic.credit = add > 0 ? add - growth : 0;
+		c->tx->cubic.credit = add > 0 ? add - growth : 0;
 		c->cwnd += growth;
 	}
 	if (c->cwnd > CWND_MAX)
@@ -111,7 +110,7 @@ void tcp_cc_acked(struct tcp_conn *c, uint32_t acked)
 
 void tcp_cc_lost(struct tcp_conn *c)
 {
-	struct tcp_cubic *q = &c->cubic;
+	struct tcp_cubic *q = &c->tx->cubic;
 	const double cwnd = (double)c->cwnd / c->mss;
 	const uint32_t flight = c->snd_nxt - c->snd_una;
 	uint32_t next;

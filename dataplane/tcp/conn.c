@@ -41,14 +41,9 @@ struct tcp_conn *tcp_conn_make(struct tcp_stack *ts, const struct tcp_key *key)
 	c->rcv_mss = TCP_DEFAULT_MSS;
 	c->rcv_wscale = wscale_for(cfg->rcv_buf);
 	c->rto_us = (uint32_t)cfg->rto_init_us;
-	c->keepidle_us = cfg->keepidle_us;
-	c->keepintvl_us = cfg->keepintvl_us;
-	c->keepcnt = cfg->keepcnt;
+	tcp_keepalive_set(c, cfg->keepidle_us, cfg->keepintvl_us, cfg->keepcnt);
 	c->last_rx_us = ts->net->now_us;
 	c->last_tx_us = ts->net->now_us;
-	c->rack.reo_mult = 1;
-	TAILQ_INIT(&c->segs);
-	TAILQ_INIT(&c->by_time);
 	obuf_init(&c->ob, &ts->net->obufs);
 	tcp_timers_init(c);
 	TAILQ_INSERT_TAIL(&ts->all, c, all_link);
@@ -75,18 +70,19 @@ void tcp_conn_take_opts(struct tcp_conn *c, const struct tcp_opts *opts)
 		c->snd_wscale = c->rcv_wscale = 0;
 	if (opts->has_ts) {
 		c->ts_recent = opts->tsval;
-		c->ts_recent_us = conn_now(c);
+		c->ts_recent_unit = conn_unit(c);
 	}
 	tcp_conn_set_mss(c);
 }
 
 static void half_open_forget(struct tcp_conn *c)
 {
-	if (!c->lst)
+	if (!c->is_half_open)
 		return;
 	c->lst->nr_half--;
 	tcp_half_add(c->ts, -1);
-	c->lst = NULL;
+	c->is_half_open = false;
+	c->user = NULL;
 }
 
 /* The handshake is done in both directions. */
@@ -96,9 +92,7 @@ void tcp_conn_establish(struct tcp_conn *c)
 
 	half_open_forget(c);
 	c->state = c->is_fin_wanted && c->is_fin_sent ? TCP_ST_FIN_WAIT_1 : TCP_ST_ESTABLISHED;
-	timer_cancel(&conn_net(c)->wheel, &c->rtx_timer);
 	c->rtx_mode = TCP_RTX_OFF;
-	c->recover = c->snd_una;
 	if (c->has_ecn)
 		net_count(conn_net(c), NET_CTR_ECN_CONNS);
 	tcp_cc_init(c);
@@ -140,7 +134,7 @@ void tcp_conn_kill(struct tcp_conn *c, int reason)
 		return;
 	half_open_forget(c);
 	c->state = TCP_ST_CLOSED;
-	c->reason = reason;
+	c->reason = (uint8_t)reason;
 	if (reason == ETIMEDOUT)
 		net_count(ts->net, NET_CTR_TIMEDOUT);
 	net_count(ts->net, NET_CTR_CLOSED);
@@ -179,8 +173,7 @@ void tcp_conn_reap(struct tcp_stack *ts)
 	while ((c = TAILQ_FIRST(&ts->dead))) {
 		user_dismiss(c, c->reason);
 		TAILQ_REMOVE(&ts->dead, c, all_link);
-		tcp_segs_free(c);
-		tcp_rcv_free(c);
+		tcp_parts_free(c);
 		obuf_fini(&c->ob);
 		slab_put(&ts->conns, c);
 	}
@@ -240,7 +233,7 @@ int tcp_setup(struct net *net)
 {
 	const struct tcp_cfg *cfg = &net->cfg.tcp;
 	struct tcp_stack *ts;
-	uint64_t nr_buckets = 64;
+	uint32_t nr_buckets = 64;
 	int rc = pool_check(net);
 
 	if (rc)
@@ -261,6 +254,8 @@ int tcp_setup(struct net *net)
 	TAILQ_INIT(&ts->dead);
 	TAILQ_INIT(&ts->out);
 	slab_init(&ts->conns, sizeof(struct tcp_conn), cfg->max_conns, 32);
+	slab_init(&ts->txs, sizeof(struct tcp_tx), cfg->max_conns, 32);
+	slab_init(&ts->rxs, sizeof(struct tcp_rx), cfg->max_conns, 32);
 	slab_init(&ts->segs, sizeof(struct tcp_seg), cfg->max_segs, 256);
 	keys_derive(ts);
 	ratelimit_init(&ts->rst_limit, cfg->rst_per_s, net->now_us);
@@ -288,6 +283,8 @@ void tcp_teardown(struct net *net)
 	}
 	tcp_tw_teardown(ts);
 	slab_fini(&ts->conns);
+	slab_fini(&ts->txs);
+	slab_fini(&ts->rxs);
 	slab_fini(&ts->segs);
 	free(ts->buckets);
 	free(ts);

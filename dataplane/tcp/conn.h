@@ -17,9 +17,9 @@
  *	 yet taken       no overlaps              advertised window
  *
  * Invariants: segs tile [snd_una, snd_nxt) in order; a seg is on by_time exactly while
- * TCP_SEG_FLYING; sacked_bytes and lost_bytes are the sums over segs in those states; rcv_adv
- * never moves left. A connection that ends goes to the stack's dead list at once and is freed
- * only by tcp_run(), so no pointer to it dies within an upcall.
+ * TCP_SEG_FLYING; sacked_bytes and lost_bytes are the sums over segs in those states; what is in
+ * flight has a tx; rcv_adv never moves left. A connection that ends goes to the stack's dead list
+ * at once and is freed only by tcp_run(), so no pointer to it dies within an upcall.
  */
 #ifndef MILLRACE_DATAPLANE_TCP_CONN_H
 #define MILLRACE_DATAPLANE_TCP_CONN_H
@@ -28,10 +28,12 @@
 #include "dataplane/ip/net.h"
 #include "dataplane/ip/siphash.h"
 #include "dataplane/tcp/options.h"
+#include "dataplane/tcp/parts.h"
 #include "dataplane/tcp/seq.h"
 #include "dataplane/tcp/slab.h"
 #include "dataplane/tcp/tcp.h"
 
+#include <assert.h>
 #include <sys/queue.h>
 
 #define TCP_DUP_THRESH   3u
@@ -56,31 +58,18 @@ enum tcp_node_kind { TCP_NODE_CONN, TCP_NODE_TW };
 /* First member of what the table holds. */
 struct tcp_node {
 	struct tcp_node *next;
-	uint64_t hash;
 	struct tcp_key key;
+	uint32_t hash;
 	uint8_t kind;
 };
 
-enum tcp_seg_state {
-	TCP_SEG_FLYING, /* sent, or sent again, and nothing heard of it */
-	TCP_SEG_SACKED,
-	TCP_SEG_LOST, /* to be sent again */
+enum tcp_ca_state {
+	TCP_CA_OPEN,
+	TCP_CA_RECOVERY, /* fast recovery, governed by PRR (RFC 6937) */
+	TCP_CA_LOSS,     /* after a timeout, until all then in flight is acknowledged */
 };
 
-/* A segment in flight. */
-struct tcp_seg {
-	TAILQ_ENTRY(tcp_seg) by_seq;
-	TAILQ_ENTRY(tcp_seg) by_time;
-	uint64_t sent_us; /* the last time */
-	uint32_t seq;
-	uint32_t end; /* with the FIN, if it carries it */
-	uint8_t state;
-	bool was_rtx; /* sent more than once */
-	bool has_fin;
-};
-TAILQ_HEAD(tcp_seg_list, tcp_seg);
-
-/* What the one retransmission timer of a connection stands for at the moment. */
+/* What the retransmission time-out of a connection stands for at the moment. */
 enum tcp_rtx_mode {
 	TCP_RTX_OFF,
 	TCP_RTX_SYN,
@@ -90,176 +79,130 @@ enum tcp_rtx_mode {
 	TCP_RTX_PERSIST, /* RFC 9293, 3.8.6.1 */
 };
 
-enum tcp_ca_state {
-	TCP_CA_OPEN,
-	TCP_CA_RECOVERY, /* fast recovery, governed by PRR (RFC 6937) */
-	TCP_CA_LOSS,     /* after a timeout, until all then in flight is acknowledged */
-};
-
-struct tcp_cubic {
-	uint64_t epoch_us; /* 0: no epoch */
-	double w_max;      /* segments */
-	double cwnd_epoch; /* segments */
-	double w_est;      /* segments */
-	double k_s;        /* seconds */
-	double credit;     /* bytes of growth not yet a whole byte */
-};
-
-struct tcp_rack {
-	uint64_t sent_us; /* of the latest-sent segment known delivered; 0: none */
-	uint32_t end;     /* its end */
-	uint32_t rtt_us;
-	uint32_t fack; /* highest sequence delivered */
-	uint32_t dsack_round;
-	uint8_t reo_mult;
-	uint8_t reo_persist;
-	bool has_fack;
-	bool has_reordering;
-	bool has_dsack_round;
-};
-
-/* What nearly all packets of a connection over IPv4 have in common. The MAC is the neighbour
- * table's, which is asked again when it has changed and once a second, so that it sees what is
- * used. */
-struct tcp_tmpl {
-	uint64_t until_us;
-	uint32_t neigh_gen;  /* net->neigh_gen then; 0: not made */
-	uint32_t ip_sum;     /* of ip, length and id left out */
-	uint32_t pseudo_sum; /* of the pseudo header, length left out */
-	uint8_t mac[NET_MAC_LEN];
-	uint8_t ip[20]; /* length, id and checksum zero */
-};
-
+/*
+ * What a connection is as long as it lives, in the order in which the short way of a segment
+ * (fast.c, ack.c, output.c) comes by: an idle connection has no more than this. What serves it
+ * while it sends, and what it keeps of what it received, are parts of their own (parts.h).
+ *
+ * Times of day are either exact (_us), or counted in ticks of the timer wheel (_tick) or in units
+ * of 2^20 us (_unit): see conn_tick() and conn_unit(). One timer serves all of the time-outs.
+ */
 struct tcp_conn {
+	/* found by, and what is done with what it brings */
 	struct tcp_node node;
-	/* read-mostly */
-	struct tcp_stack *ts;
 	const struct tcp_ops *ops; /* NULL: no user any more */
-	void *user;
-	struct tcp_listener *lst; /* while half-open */
+
+	/* read-mostly, and rx */
+	struct tcp_stack *ts;
+	union {
+		void *user;
+		struct tcp_listener *lst; /* while is_half_open */
+	};
+	struct tcp_tx *tx; /* NULL: nothing is in flight, nor was lately */
+	struct tcp_rx *rx; /* NULL: nothing is kept, no SACK is due */
+	/* What keeps a segment off the short way: tcp_fast_input() looks at all of it at once. */
+	union {
+		struct {
+			bool is_closing : 1; /* tcp_conn_close() was called */
+			bool is_fin_wanted : 1;
+			bool has_rcv_fin : 1; /* rcv_fin_seq is known */
+			bool is_paused : 1;   /* data() left something */
+			bool is_delivering : 1;
+			bool is_tlp_out : 1; /* a tail loss probe, up to tx->tlp_end */
+			/* the congestion window, and not all up to tx->cwr_end is acknowledged */
+			bool is_reduced : 1;
+			uint8_t ca_state : 2;
+		};
+		uint16_t unsteady;
+	};
+	bool has_ts : 1;
+	bool has_sack : 1;
+	bool has_ecn : 1;
+	bool is_cookie : 1; /* made from a SYN cookie */
+	bool is_half_open : 1;
+	bool is_pending : 1; /* on the out list */
+	bool is_life_armed : 1;
+	bool is_delack_armed : 1;
+	bool is_fin_sent : 1;
+	bool is_fin_rcvd : 1; /* and rcv_nxt is past it */
+	bool is_eof_told : 1;
+	bool is_resumed : 1; /* tcp_conn_resume() was called within data() */
+	bool is_ece_due : 1; /* CE came, CWR did not yet */
+	bool is_cwr_due : 1; /* with the next new data */
+	bool is_cwnd_limited : 1;
+	bool is_override_due : 1; /* send less than silly window avoidance would */
 	uint8_t state;
-	uint8_t snd_wscale;
-	uint8_t rcv_wscale;
-	bool has_ts;
-	bool has_sack;
-	bool has_ecn;
-	bool is_closing; /* tcp_conn_close() was called */
-	bool is_cookie;  /* made from a SYN cookie */
-	uint16_t mss;
-	uint16_t peer_mss;
-	uint16_t path_mss; /* bound by path MTU, without options */
-	uint16_t held_mtu; /* of a router's message that a timeout has to confirm; 0: none */
-	uint32_t held_seq; /* what it quoted */
-	uint32_t ts_offset;
-	int reason;
-	/* lists of the stack */
-	TAILQ_ENTRY(tcp_conn) all_link; /* all, or dead */
-	TAILQ_ENTRY(tcp_conn) out_link;
-	bool is_pending; /* on the out list */
-	/* rx */
-	uint32_t irs;
-	uint32_t rcv_nxt;
-	uint32_t rcv_adv;
-	uint32_t rcv_wup; /* rcv_nxt when the last ACK was sent */
-	uint32_t ts_recent;
-	uint64_t ts_recent_us;
-	uint64_t last_rx_us;
-	uint32_t unacked_bytes; /* received since the last ACK was sent */
-	uint32_t rcv_mss;       /* largest payload seen */
-	struct pkt *rxq_head;
-	struct pkt *rxq_tail;
-	struct pkt *ooo_head;
-	struct pkt *ooo_tail;
-	uint32_t rxq_bytes;
-	uint32_t rxq_pkts;
-	uint32_t ooo_pkts;
-	uint32_t rcv_fin_seq;
-	struct tcp_range sacks[TCP_MAX_SACKS]; /* most recent first */
-	struct tcp_range dsack;
-	uint8_t nr_sacks;
-	bool has_dsack;
-	bool has_rcv_fin; /* rcv_fin_seq is known */
-	bool is_fin_rcvd; /* and rcv_nxt is past it */
-	bool is_eof_told;
-	bool is_paused; /* data() left something */
-	bool is_delivering;
-	bool is_resumed; /* tcp_conn_resume() was called within data() */
+	uint8_t rtx_mode;
+	uint8_t quick_acks; /* segments yet to be acknowledged one by one */
+	uint8_t backoff;
 	bool is_ack_due;
 	bool is_ack_delayed;
-	bool is_ece_due;    /* CE came, CWR did not yet */
-	uint8_t quick_acks; /* segments yet to be acknowledged one by one */
-	/* tx */
-	struct obuf ob;
-	uint64_t sent_mark;
-	uint32_t iss;
-	uint32_t snd_una;
+	uint8_t nr_probes; /* zero-window probes without any answer */
+	uint8_t nr_keep;   /* keepalive probes without any answer */
+	uint8_t snd_wscale;
+	uint8_t rcv_wscale;
+	uint8_t nr_rtx;  /* timeouts in a row */
+	uint8_t keepcnt; /* most that nr_keep may be */
+	uint32_t rcv_nxt;
+	uint32_t rcv_adv;
+	uint32_t rcv_wup;       /* rcv_nxt when the last ACK was sent */
+	uint32_t unacked_bytes; /* received since the last ACK was sent */
+
+	/* rx and tx: the sequence space */
+	uint64_t last_rx_us;
+	uint32_t ts_recent;
+	uint32_t ts_recent_unit; /* when that came */
+	uint32_t ts_offset;
+	uint32_t snd_una; /* while the handshake lasts: our ISN */
 	uint32_t snd_nxt;
 	uint32_t snd_wnd;
 	uint32_t snd_wl1;
 	uint32_t snd_wl2;
 	uint32_t max_snd_wnd;
-	bool is_fin_wanted;
-	bool is_fin_sent;
-	bool is_cwnd_limited;
-	bool is_cwr_due;      /* with the next new data */
-	bool is_override_due; /* send less than silly window avoidance would */
-	bool is_reduced;      /* the congestion window, and not all up to cwr_end is acknowledged */
-	uint8_t ca_state;
-	struct tcp_seg_list segs;
-	struct tcp_seg_list by_time;
-	struct tcp_seg *sack_hint; /* where the last SACK block ended */
-	uint32_t sacked_bytes;
-	uint32_t lost_bytes;
-	uint32_t max_acked;   /* largest segment known to have arrived since the MSS was last set */
-	uint32_t reno_sacked; /* without SACK: bytes that duplicate ACKs say have left */
-	uint32_t nr_sacked;
-	uint32_t dupacks;
-	struct tcp_tmpl tmpl;
-	/* congestion */
 	uint32_t cwnd;
 	uint32_t ssthresh;
-	uint32_t recover;
-	uint32_t cwr_end; /* snd_nxt when the window was last reduced */
-	uint32_t prr_delivered;
-	uint32_t prr_out;
-	uint32_t prr_flight; /* RecoverFS */
-	struct tcp_cubic cubic;
-	struct tcp_rack rack;
-	/* rtt */
+	uint32_t sent_mark;
+	uint16_t mss;
+	uint16_t rcv_mss; /* largest payload seen */
 	uint32_t srtt_us;
+
+	/* tx */
+	struct obuf ob;
+	uint64_t unacked_since_us; /* when the oldest unacknowledged data became so */
+
+	/* tx: time */
+	TAILQ_ENTRY(tcp_conn) out_link;
+	uint64_t rtx_at_us; /* what rtx_mode says; it is on time when the timer says so, or later */
+	uint64_t last_tx_us; /* of data */
 	uint32_t rttvar_us;
 	uint32_t rto_us; /* without back-off */
 	uint32_t min_rtt_us;
-	uint64_t min_rtt_at_us;
-	uint8_t backoff;
-	uint8_t nr_rtx;        /* timeouts in a row */
-	uint8_t nr_probes;     /* zero-window probes without any answer */
-	uint8_t persist_shift; /* their back-off */
-	/* timers */
-	uint8_t rtx_mode;
-	struct timer rtx_timer; /* armed for rtx_at_us or earlier: moved only when it fires */
-	uint64_t rtx_at_us;
-	struct timer delack_timer;
-	struct timer life_timer; /* keepalive; after tcp_conn_close(), the end */
-	uint64_t keepidle_us;
-	uint64_t keepintvl_us;
-	uint64_t user_timeout_us;
-	uint64_t unacked_since_us; /* when the oldest unacknowledged data became so */
-	uint64_t last_tx_us;       /* of data */
-	uint64_t last_rto_us;
-	uint64_t oow_ack_us; /* when the last ACK to an unacceptable segment was sent */
-	uint32_t keepcnt;
-	uint32_t nr_keep; /* probes unanswered */
-	/* tail loss probe */
-	bool is_tlp_out;
-	bool is_tlp_rtx;
-	uint32_t tlp_end;
-	/* statistics */
-	uint64_t nr_retrans;
-	uint64_t bytes_acked;
-	uint64_t bytes_received;
+	uint32_t delack_tick; /* is_delack_armed */
+	uint32_t life_tick;   /* is_life_armed: keepalive; after tcp_conn_close(), the end */
+	uint32_t rcv_fin_seq;
+	uint16_t max_acked; /* largest segment known to have arrived since the MSS was last set */
+	uint16_t path_mss;  /* bound by path MTU, without options */
+	uint16_t peer_mss;
+	uint8_t persist_shift; /* back-off of the zero-window probes */
+	uint8_t reason;        /* errno */
+
+	/* cold */
+	struct timer timer;             /* armed for the first of the deadlines, or earlier */
+	TAILQ_ENTRY(tcp_conn) all_link; /* all, or dead */
+	uint32_t keepidle_ms;
+	uint32_t keepintvl_ms;
+	uint32_t user_timeout_ms;
+	uint32_t oow_ack_tick; /* when the last ACK to an unacceptable segment was sent; 0: never */
 };
 TAILQ_HEAD(tcp_conn_list, tcp_conn);
+
+#define TCP_LINE 64u
+static_assert(offsetof(struct tcp_conn, ts) == 1 * TCP_LINE, "a segment's way is by cache lines");
+static_assert(offsetof(struct tcp_conn, last_rx_us) == 2 * TCP_LINE, "as above");
+static_assert(offsetof(struct tcp_conn, ob) == 3 * TCP_LINE, "as above");
+static_assert(offsetof(struct tcp_conn, out_link) == 4 * TCP_LINE, "as above");
+static_assert(offsetof(struct tcp_conn, timer) == 5 * TCP_LINE, "as above");
+static_assert(sizeof(struct tcp_conn) == 6 * TCP_LINE, "what an idle connection costs");
 
 /* A connection in TIME_WAIT. */
 struct tcp_tw {
@@ -267,7 +210,6 @@ struct tcp_tw {
 	TAILQ_ENTRY(tcp_tw) link; /* oldest first */
 	uint64_t until_us;
 	uint64_t acked_us;
-	uint64_t ts_recent_us;
 	uint32_t snd_nxt;
 	uint32_t rcv_nxt;
 	uint32_t ts_recent;
@@ -290,7 +232,7 @@ struct tcp_listener {
 struct tcp_stack {
 	struct net *net;
 	struct tcp_node **buckets;
-	uint64_t mask;
+	uint32_t mask;
 	uint64_t table_key[4];
 	struct siphash_key isn_key;
 	struct siphash_key cookie_key;
@@ -302,6 +244,8 @@ struct tcp_stack {
 	struct tcp_tw_list tws;
 	struct timer tw_timer;
 	struct slab conns;
+	struct slab txs;
+	struct slab rxs;
 	struct slab segs;
 	struct slab tw_slab;
 	struct ratelimit rst_limit;
@@ -358,13 +302,43 @@ static inline uint64_t conn_now(const struct tcp_conn *c)
 	return c->ts->net->now_us;
 }
 
+/* Ticks of the timer wheel, modulo 2^32, which is 50 days. */
+static inline uint32_t conn_tick(const struct tcp_conn *c)
+{
+	return (uint32_t)(conn_now(c) >> TIMER_TICK_SHIFT);
+}
+
+#define TCP_UNIT_SHIFT 20 /* microseconds to units: about a second, for 142 years */
+
+static inline uint32_t conn_unit(const struct tcp_conn *c)
+{
+	return (uint32_t)(conn_now(c) >> TCP_UNIT_SHIFT);
+}
+
 /* Bytes that are thought to be in the network (RFC 6675, "pipe"). */
 static inline uint32_t conn_pipe(const struct tcp_conn *c)
 {
-	const uint32_t gone = c->sacked_bytes + c->lost_bytes + c->reno_sacked;
+	const struct tcp_tx *tx = c->tx;
+	const uint32_t gone = tx ? tx->sacked_bytes + tx->lost_bytes + tx->reno_sacked : 0;
 	const uint32_t out = c->snd_nxt - c->snd_una;
 
 	return out > gone ? out - gone : 0;
+}
+
+static inline uint32_t conn_lost(const struct tcp_conn *c)
+{
+	return c->tx ? c->tx->lost_bytes : 0;
+}
+
+/* The oldest record; NULL: nothing is in flight. */
+static inline struct tcp_seg *conn_first_seg(const struct tcp_conn *c)
+{
+	return c->tx ? TAILQ_FIRST(&c->tx->segs) : NULL;
+}
+
+static inline uint32_t conn_rxq_bytes(const struct tcp_conn *c)
+{
+	return c->rx ? c->rx->rxq_bytes : 0;
 }
 
 /* The receive window as advertised, bytes. */
@@ -397,9 +371,9 @@ static inline void tcp_half_add(struct tcp_stack *ts, int32_t n)
 }
 
 /* table.c: addresses to connections */
-uint64_t tcp_key_hash(const struct tcp_stack *ts, const struct tcp_key *key);
+uint32_t tcp_key_hash(const struct tcp_stack *ts, const struct tcp_key *key);
 struct tcp_node *tcp_table_find(
-	const struct tcp_stack *ts, const struct tcp_key *key, uint64_t hash);
+	const struct tcp_stack *ts, const struct tcp_key *key, uint32_t hash);
 void tcp_table_add(struct tcp_stack *ts, struct tcp_node *node);
 void tcp_table_remove(struct tcp_stack *ts, struct tcp_node *node);
 uint32_t tcp_isn(const struct tcp_stack *ts, const struct tcp_key *key);
@@ -417,6 +391,8 @@ void tcp_conn_kill(struct tcp_conn *c, int reason);
 void tcp_conn_reset(struct tcp_conn *c, int reason);
 /* Has c looked at by the next tcp_run(). */
 void tcp_conn_pend(struct tcp_conn *c);
+/* Takes them over in the units of the connection, within its bounds. */
+void tcp_keepalive_set(struct tcp_conn *c, uint64_t idle_us, uint64_t intvl_us, uint32_t cnt);
 void tcp_conn_reap(struct tcp_stack *ts);
 
 /* input.c */
@@ -437,12 +413,31 @@ void tcp_rtt_sample(struct tcp_conn *c, uint64_t rtt_us);
 /* Measures the path by the answer to our SYN, unless it is ambiguous (Karn). */
 void tcp_rtt_sample_syn(struct tcp_conn *c, const struct tcp_opts *opts);
 
+/* parts.c: what comes and goes with the work of a connection */
+/* Returns c->tx, made if it is not there, or NULL: no memory. */
+struct tcp_tx *tcp_tx_make(struct tcp_conn *c);
+static inline struct tcp_tx *tcp_tx_get(struct tcp_conn *c)
+{
+	return c->tx ? c->tx : tcp_tx_make(c);
+}
+/* Has c no use for its tx before it sends again? Then it is given back. Otherwise *at_us says when
+   to ask again. */
+bool tcp_tx_trim(struct tcp_conn *c, uint64_t *at_us);
+/* Returns c->rx, made if it is not there, or NULL: no memory. */
+struct tcp_rx *tcp_rx_get(struct tcp_conn *c);
+/* Gives c->rx back if it is empty. */
+void tcp_rx_trim(struct tcp_conn *c);
+/* With all that they hold. */
+void tcp_parts_free(struct tcp_conn *c);
+
 /* loss.c: the scoreboard and RACK */
 struct tcp_seg *tcp_seg_add(struct tcp_conn *c, uint32_t seq, uint32_t end, bool has_fin);
 bool tcp_seg_split(struct tcp_conn *c, struct tcp_seg *s, uint32_t at);
 void tcp_seg_sent_again(struct tcp_conn *c, struct tcp_seg *s);
 void tcp_seg_lose(struct tcp_conn *c, struct tcp_seg *s);
 void tcp_segs_free(struct tcp_conn *c);
+/* Forgets a record that was just added and not sent. */
+void tcp_seg_undo(struct tcp_conn *c, struct tcp_seg *s);
 void tcp_loss_cum_ack(struct tcp_conn *c, uint32_t ack, struct tcp_ack_ctx *ctx);
 void tcp_loss_sack(
 	struct tcp_conn *c, uint32_t ack, const struct tcp_opts *opts, struct tcp_ack_ctx *ctx);
@@ -500,7 +495,7 @@ static inline bool conn_has_bulk(const struct tcp_conn *c)
 }
 
 /* template.c: the short way to the wire */
-/* The connection's template holds, or could be made: tcp_tmpl_emit() may be used now. */
+/* The template of c->tx holds, or could be made: tcp_tmpl_emit() may be used now. */
 bool tcp_tmpl_ready(struct tcp_conn *c);
 /* Sends as tcp_emit(), with the timestamps as the only options. Takes p. */
 void tcp_tmpl_emit(struct tcp_conn *c, struct pkt *p, const struct tcp_out *out);
@@ -522,12 +517,17 @@ void tcp_rcv_segment(struct tcp_conn *c, struct pkt *p);
 /* Takes p, whose first byte is rcv_nxt and which lies within the window. */
 void tcp_rcv_in_order(struct tcp_conn *c, struct pkt *p);
 void tcp_rcv_deliver(struct tcp_conn *c);
+/* Drops what c->rx keeps. */
 void tcp_rcv_free(struct tcp_conn *c);
+/* What is told with the next SACK: [start, end) came, and was there already (RFC 2883). */
+void tcp_rcv_dsack(struct tcp_conn *c, uint32_t start, uint32_t end);
 /* The window to advertise, as it goes on the wire; moves rcv_adv. */
 uint16_t tcp_rcv_window(struct tcp_conn *c);
 
 /* timers.c */
 void tcp_timers_init(struct tcp_conn *c);
+/* The timer fires no later than then. */
+void tcp_timer_reach(struct tcp_conn *c, uint64_t at_us);
 void tcp_timers_cancel(struct tcp_conn *c);
 /* Arms the retransmission timer for what the connection now needs; reo_us: look at RACK again
    then. */

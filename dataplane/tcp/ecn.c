@@ -55,7 +55,7 @@ void tcp_ecn_data(struct tcp_conn *c, const struct pkt *p)
 void tcp_ecn_reduced(struct tcp_conn *c)
 {
 	c->is_reduced = true;
-	c->cwr_end = c->snd_nxt;
+	c->tx->cwr_end = c->snd_nxt;
 	c->is_cwr_due = c->has_ecn;
 }
 

@@ -94,15 +94,13 @@ static struct tcp_conn *conn_find(const struct tcp_stack *ts, const uint8_t *ip)
 /* Is the connection in full swing? */
 static inline bool is_steady(const struct tcp_conn *c)
 {
-	if (c->state != TCP_ST_ESTABLISHED || c->ca_state != TCP_CA_OPEN || !c->ops)
+	const struct tcp_tx *tx = c->tx;
+
+	if (c->state != TCP_ST_ESTABLISHED || c->unsteady || !c->ops || c->rx ||
+		(c->quick_acks | c->backoff) || c->rtx_mode == TCP_RTX_PERSIST)
 		return false;
-	if (c->is_closing | c->is_fin_wanted | c->has_rcv_fin | c->is_paused | c->is_delivering |
-		c->is_tlp_out | c->has_dsack | c->rack.has_reordering | c->is_reduced)
-		return false;
-	if (c->quick_acks | c->backoff | c->dupacks | c->nr_sacked | c->lost_bytes |
-		c->reno_sacked | c->nr_sacks)
-		return false;
-	return !c->ooo_head && !c->rxq_head && c->rtx_mode != TCP_RTX_PERSIST;
+	return !tx || !(tx->rack.has_reordering | tx->nr_sacked | tx->lost_bytes | tx->reno_sacked |
+			      tx->dupacks);
 }
 
 /* Is this the segment that the connection expects? */
@@ -137,7 +135,7 @@ static inline void header_take(struct tcp_conn *c, const struct segment *s)
 	c->last_rx_us = conn_now(c);
 	if (s->has_ts && c->rcv_wup == s->seq) { /* RFC 7323, 4.3 */
 		c->ts_recent = s->tsval;
-		c->ts_recent_us = c->last_rx_us;
+		c->ts_recent_unit = conn_unit(c);
 	}
 	c->nr_keep = 0;
 	c->nr_probes = 0;

@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define PAWS_IDLE_US (24ull * 86400 * 1000000) /* RFC 7323, 5.5 */
+#define PAWS_IDLE_UNITS (uint32_t)(24ull * 86400 * 1000000 >> TCP_UNIT_SHIFT) /* RFC 7323, 5.5 */
 
 /* What to do with the packet after a step of the state machine. */
 enum verdict { GO_ON, DONE };
@@ -63,7 +63,6 @@ static void syn_sent_input(struct tcp_conn *c, struct pkt *p, const struct tcp_o
 		drop(c, p, DROP_TCP_STATE);
 		return;
 	}
-	c->irs = p->tcp.seq;
 	c->rcv_nxt = c->rcv_wup = p->tcp.seq + 1;
 	c->rcv_adv = c->rcv_nxt + TCP_DEFAULT_MSS;
 	tcp_conn_take_opts(c, opts);
@@ -75,7 +74,6 @@ static void syn_sent_input(struct tcp_conn *c, struct pkt *p, const struct tcp_o
 	if (!has_ack) {
 		/* Both opened at once (RFC 9293, figure 7). */
 		c->state = TCP_ST_SYN_RCVD;
-		c->snd_nxt = c->iss + 1;
 		tcp_send_syn(c);
 		tcp_rtx_arm_syn(c);
 		return;
@@ -97,7 +95,8 @@ static bool paws_ok(const struct tcp_conn *c, const struct pkt *p, const struct 
 		return true;
 	if (!opts->has_ts)
 		return false;
-	return seq_geq(opts->tsval, c->ts_recent) || conn_now(c) - c->ts_recent_us > PAWS_IDLE_US;
+	return seq_geq(opts->tsval, c->ts_recent) ||
+	       conn_unit(c) - c->ts_recent_unit > PAWS_IDLE_UNITS;
 }
 
 /* RFC 9293, 3.10.7.4, first check; a bare ACK may have been overtaken by data sent after it. */
@@ -123,11 +122,8 @@ static void unacceptable(struct tcp_conn *c, struct pkt *p, uint32_t payload, en
 			c->has_ecn = c->has_ecn && tcp_ecn_is_agreed(conn_net(c), flags);
 		if (payload)
 			c->quick_acks = TCP_QUICK_ACKS;
-		if (payload && c->has_sack && seq_lt(p->tcp.seq, c->rcv_nxt) &&
-			why == DROP_TCP_WINDOW) {
-			c->has_dsack = true;
-			c->dsack = (struct tcp_range){p->tcp.seq, p->tcp.seq + payload};
-		}
+		if (payload && seq_lt(p->tcp.seq, c->rcv_nxt) && why == DROP_TCP_WINDOW)
+			tcp_rcv_dsack(c, p->tcp.seq, p->tcp.seq + payload);
 		/* Bare ACKs could go to and fro for ever between two confused ends; data and FIN
 		   cannot. */
 		if ((payload || flags & TCP_FIN) && c->state != TCP_ST_SYN_RCVD)
@@ -159,10 +155,10 @@ static void rst_input(struct tcp_conn *c, struct pkt *p)
 /* Our SYN was acknowledged: the user gets the connection. False: it is gone. */
 static bool syn_rcvd_done(struct tcp_conn *c, const struct pkt *p, const struct tcp_opts *opts)
 {
-	struct tcp_listener *lst = c->lst;
+	struct tcp_listener *lst = c->is_half_open ? c->lst : NULL;
 	struct net *net = conn_net(c);
 
-	c->snd_una = c->iss + 1;
+	c->snd_una++;
 	c->snd_wnd = p->tcp.wnd << c->snd_wscale;
 	c->max_snd_wnd = c->snd_wnd > c->max_snd_wnd ? c->snd_wnd : c->max_snd_wnd;
 	c->snd_wl1 = p->tcp.seq;
@@ -234,7 +230,7 @@ static enum verdict segment_check(
 /* A SYN-ACK while in SYN_RCVD: the other half of a simultaneous open. */
 static bool is_crossed_synack(const struct tcp_conn *c, const struct pkt *p)
 {
-	return c->state == TCP_ST_SYN_RCVD && !c->lst && p->tcp.seq == c->irs &&
+	return c->state == TCP_ST_SYN_RCVD && !c->is_half_open && p->tcp.seq == c->rcv_nxt - 1 &&
 	       (p->tcp.flags & (TCP_SYN | TCP_ACK | TCP_RST)) == (TCP_SYN | TCP_ACK) &&
 	       p->tcp.ack == c->snd_nxt;
 }
@@ -285,7 +281,7 @@ void tcp_conn_input(struct tcp_conn *c, struct pkt *p, const struct tcp_opts *op
 	   not older than the last one, or the last one is outdated: paws_ok().) */
 	if (c->has_ts && seq_leq(p->tcp.seq, c->rcv_wup)) {
 		c->ts_recent = opts->tsval;
-		c->ts_recent_us = conn_now(c);
+		c->ts_recent_unit = conn_unit(c);
 	}
 	c->last_rx_us = conn_now(c);
 	c->nr_keep = 0;

@@ -53,7 +53,7 @@ void tcp_listen_close(struct net *net, struct tcp_listener **plst)
 		return;
 	for (c = TAILQ_FIRST(&ts->all); c; c = next) {
 		next = TAILQ_NEXT(c, all_link);
-		if (c->lst == lst)
+		if (c->is_half_open && c->lst == lst)
 			tcp_conn_kill(c, ECONNABORTED);
 	}
 	while (*at != lst)
@@ -72,10 +72,10 @@ static struct tcp_conn *half_open(struct tcp_stack *ts, struct tcp_listener *lst
 	if (!c)
 		return NULL;
 	c->state = TCP_ST_SYN_RCVD;
+	c->is_half_open = true;
 	c->lst = lst;
 	lst->nr_half++;
 	tcp_half_add(ts, 1);
-	c->irs = peer_isn;
 	c->rcv_nxt = c->rcv_wup = peer_isn + 1;
 	c->rcv_adv = c->rcv_nxt + TCP_DEFAULT_MSS;
 	tcp_table_add(ts, &c->node);
@@ -137,11 +137,10 @@ static void syn_input(struct tcp_stack *ts, struct tcp_listener *lst, struct pkt
 		net_drop(net, p, DROP_TCP_BACKLOG);
 		return;
 	}
-	c->iss = tcp_isn(ts, key);
-	if (isn_floor && seq_leq(c->iss, *isn_floor))
-		c->iss = *isn_floor + 65536;
-	c->snd_una = c->iss;
-	c->snd_nxt = c->iss + 1;
+	c->snd_una = tcp_isn(ts, key);
+	if (isn_floor && seq_leq(c->snd_una, *isn_floor))
+		c->snd_una = *isn_floor + 65536;
+	c->snd_nxt = c->snd_una + 1;
 	tcp_conn_take_opts(c, opts);
 	tcp_ecn_take_syn(c, p->tcp.flags);
 	c->snd_wnd = c->max_snd_wnd = p->tcp.wnd;
@@ -179,9 +178,8 @@ static void cookie_input(struct tcp_stack *ts, struct tcp_listener *lst, struct 
 	tcp_conn_take_opts(c, &syn_opts);
 	c->has_ecn = cookie.has_ecn && net->cfg.tcp.ecn != TCP_ECN_OFF;
 	c->is_cookie = true;
-	c->iss = p->tcp.ack - 1;
-	c->snd_una = c->iss;
-	c->snd_nxt = c->iss + 1;
+	c->snd_una = p->tcp.ack - 1;
+	c->snd_nxt = p->tcp.ack;
 	c->rcv_adv = c->rcv_nxt +
 		     (net->cfg.tcp.rcv_buf < TCP_MAX_WND ? net->cfg.tcp.rcv_buf : TCP_MAX_WND);
 	net_count(net, NET_CTR_COOKIES_OK);

@@ -14,7 +14,7 @@
 
 /* The shortest time between two answers to segments that are not acceptable (RFC 5961, 7); below
    the shortest RTO, so that a probe never goes unanswered. */
-#define CHALLENGE_GAP_US 100000u
+#define CHALLENGE_GAP_TICKS 97u /* 99 ms, of ticks that may have just begun */
 
 #define SEGS_SHARE 16u /* segments in flight that any connection may have */
 
@@ -69,17 +69,18 @@ void tcp_emit(
    2883). */
 static void sacks_fill(struct tcp_conn *c, struct tcp_opts *opts, uint32_t room)
 {
+	struct tcp_rx *rx = c->rx;
 	uint32_t max = room >= 12 ? (room - 4) / 8 : 0;
 
 	if (max > TCP_MAX_SACKS)
 		max = TCP_MAX_SACKS;
 	if (!c->has_sack || !max)
 		return;
-	if (c->has_dsack)
-		opts->sacks[opts->nr_sacks++] = c->dsack;
-	for (uint8_t i = 0; i < c->nr_sacks && opts->nr_sacks < max; i++)
-		opts->sacks[opts->nr_sacks++] = c->sacks[i];
-	c->has_dsack = false;
+	if (rx->has_dsack)
+		opts->sacks[opts->nr_sacks++] = rx->dsack;
+	for (uint8_t i = 0; i < rx->nr_sacks && opts->nr_sacks < max; i++)
+		opts->sacks[opts->nr_sacks++] = rx->sacks[i];
+	rx->has_dsack = false;
 	if (opts->nr_sacks)
 		net_count(conn_net(c), NET_CTR_SACK_OUT);
 }
@@ -97,16 +98,17 @@ void tcp_conn_emit(struct tcp_conn *c, struct pkt *p, uint32_t seq, uint8_t flag
 		.opts.tsecr = c->ts_recent,
 	};
 
-	if (c->nr_sacks || c->has_dsack)
+	if (c->rx) {
 		sacks_fill(c, &out.opts, room);
+		tcp_rx_trim(c);
+	}
 	c->is_ack_due = false;
 	c->is_ack_delayed = false;
 	c->unacked_bytes = 0;
 	c->rcv_wup = c->rcv_nxt;
 	if (len)
 		c->last_tx_us = conn_now(c);
-	if (timer_is_armed(&c->delack_timer))
-		timer_cancel(&conn_net(c)->wheel, &c->delack_timer);
+	c->is_delack_armed = false;
 	if (!out.opts.nr_sacks && tcp_tmpl_ready(c))
 		tcp_tmpl_emit(c, p, &out);
 	else
@@ -145,7 +147,7 @@ static bool data_send(struct tcp_conn *c, uint32_t seq, uint32_t len, bool has_f
 			flags |= ecn_mark(c, p);
 	}
 	if (c->ca_state == TCP_CA_RECOVERY)
-		c->prr_out += len;
+		c->tx->prr_out += len;
 	tcp_conn_emit(c, p, seq, flags);
 	return true;
 }
@@ -163,7 +165,6 @@ static bool seg_resend(struct tcp_conn *c, struct tcp_seg *s)
 	if (!data_send(c, s->seq, len, s->has_fin, false))
 		return false;
 	tcp_seg_sent_again(c, s);
-	c->nr_retrans++;
 	net_count(conn_net(c), NET_CTR_RETRANS);
 	net_counter_add(&conn_net(c)->counters.ctrs[NET_CTR_RETRANS_BYTES], len);
 	return true;
@@ -182,9 +183,7 @@ static bool seg_send_new(struct tcp_conn *c, uint32_t len, bool has_fin)
 	c->snd_nxt = s->end;
 	if (!data_send(c, seq, len, has_fin, true)) {
 		c->snd_nxt = seq;
-		TAILQ_REMOVE(&c->segs, s, by_seq);
-		TAILQ_REMOVE(&c->by_time, s, by_time);
-		slab_put(&c->ts->segs, s);
+		tcp_seg_undo(c, s);
 		return false;
 	}
 	net_counter_add(&conn_net(c)->counters.ctrs[NET_CTR_BYTES_OUT], len);
@@ -197,17 +196,20 @@ static bool seg_send_new(struct tcp_conn *c, uint32_t len, bool has_fin)
 
 static bool cwnd_allows(const struct tcp_conn *c, uint32_t len)
 {
-	const uint32_t pipe = conn_pipe(c);
+	uint32_t pipe;
 
+	if (c->snd_una == c->snd_nxt)
+		return true;
+	pipe = conn_pipe(c);
 	return pipe == 0 || pipe + len <= c->cwnd;
 }
 
-/* Sends again what is lost, in order. False: out of packets. */
-static bool lost_send(struct tcp_conn *c, bool *sent)
+/* Sends again what is lost, in order; there is something. False: out of packets. */
+static __attribute__((noinline, cold)) bool lost_send(struct tcp_conn *c, bool *sent)
 {
-	struct tcp_seg *s = TAILQ_FIRST(&c->segs);
+	struct tcp_seg *s = TAILQ_FIRST(&c->tx->segs);
 
-	while (s && c->lost_bytes) {
+	while (s && c->tx->lost_bytes) {
 		if (s->state == TCP_SEG_LOST) {
 			uint32_t len = s->end - s->seq;
 
@@ -262,10 +264,13 @@ static bool new_send(struct tcp_conn *c, bool *sent)
 	while (!c->is_fin_sent) {
 		const uint32_t out = c->snd_nxt - c->snd_una;
 		const uint64_t unsent = obuf_sendable(&c->ob) - out;
-		const uint32_t n = unsent ? new_len(c, unsent) : 0;
-		const bool has_fin =
-			c->is_fin_wanted && out + n == obuf_len(&c->ob) && usable_window(c) > n;
+		bool has_fin = false;
+		uint32_t n = 0;
 
+		if (unsent)
+			n = new_len(c, unsent);
+		if (c->is_fin_wanted)
+			has_fin = out + n == obuf_len(&c->ob) && usable_window(c) > n;
 		if (n == 0 && !has_fin)
 			return true;
 		if (n && !cwnd_allows(c, n)) {
@@ -307,9 +312,10 @@ void tcp_output(struct tcp_conn *c)
 	}
 	if (!conn_is_synchronized(c))
 		return;
-	if (c->lost_bytes || !c->is_fin_sent) {
+	if (conn_lost(c) || !c->is_fin_sent) {
 		idle_restart(c);
-		is_done = lost_send(c, &resent);
+		if (conn_lost(c))
+			is_done = lost_send(c, &resent);
 		if (is_done)
 			is_done = new_send(c, &sent);
 		if ((resent && c->rtx_mode != TCP_RTX_REO) || c->rtx_mode == TCP_RTX_OFF ||
@@ -327,15 +333,15 @@ void tcp_output(struct tcp_conn *c)
 /* The probe of a recovery: what is most wanted, again. It says nothing of a loss of its own. */
 static bool recovery_probe(struct tcp_conn *c)
 {
-	struct tcp_seg *s = TAILQ_FIRST(&c->segs);
+	struct tcp_seg *s = TAILQ_FIRST(&c->tx->segs);
 
 	while (s && s->state != TCP_SEG_FLYING)
 		s = TAILQ_NEXT(s, by_seq);
 	if (!s || !seg_resend(c, s))
 		return false;
-	c->is_tlp_rtx = false;
+	c->tx->is_tlp_rtx = false;
 	c->is_tlp_out = true;
-	c->tlp_end = c->snd_nxt;
+	c->tx->tlp_end = c->snd_nxt;
 	return true;
 }
 
@@ -344,14 +350,14 @@ bool tcp_send_tlp(struct tcp_conn *c)
 	const uint32_t out = c->snd_nxt - c->snd_una;
 	const uint64_t unsent = c->is_fin_sent ? 0 : obuf_sendable(&c->ob) - out;
 	const uint32_t n = unsent ? new_len(c, unsent) : 0;
-	struct tcp_seg *last = TAILQ_LAST(&c->segs, tcp_seg_list);
+	struct tcp_seg *last = TAILQ_LAST(&c->tx->segs, tcp_seg_list);
 
 	if (c->ca_state == TCP_CA_RECOVERY)
 		return recovery_probe(c);
 	if (n) {
 		if (!seg_send_new(c, n, false))
 			return false;
-		c->is_tlp_rtx = false;
+		c->tx->is_tlp_rtx = false;
 	} else {
 		/* The very end of it: what follows a split has to be sent, not what precedes it. */
 		if (last->end - last->seq - last->has_fin > c->mss) {
@@ -361,10 +367,10 @@ bool tcp_send_tlp(struct tcp_conn *c)
 		}
 		if (!seg_resend(c, last))
 			return false;
-		c->is_tlp_rtx = true;
+		c->tx->is_tlp_rtx = true;
 	}
 	c->is_tlp_out = true;
-	c->tlp_end = c->snd_nxt;
+	c->tx->tlp_end = c->snd_nxt;
 	return true;
 }
 
@@ -372,6 +378,7 @@ void tcp_send_ack(struct tcp_conn *c)
 {
 	struct pkt *p = out_alloc(conn_net(c));
 
+	tcp_tx_get(c); /* for the template: who receives much says this often */
 	if (p)
 		tcp_conn_emit(c, p, c->snd_nxt, 0);
 }
@@ -388,11 +395,11 @@ void tcp_send_probe(struct tcp_conn *c)
 
 void tcp_send_challenge(struct tcp_conn *c)
 {
-	const uint64_t now = conn_now(c);
+	const uint32_t tick = conn_tick(c);
 
-	if (c->oow_ack_us && now - c->oow_ack_us < CHALLENGE_GAP_US)
+	if (c->oow_ack_tick && tick - c->oow_ack_tick < CHALLENGE_GAP_TICKS)
 		return;
-	c->oow_ack_us = now;
+	c->oow_ack_tick = tick ? tick : 1;
 	net_count(conn_net(c), NET_CTR_CHALLENGE);
 	if (c->state != TCP_ST_SYN_RCVD) {
 		tcp_send_ack(c);
@@ -411,7 +418,7 @@ void tcp_send_syn(struct tcp_conn *c)
 		net->cfg.tcp.rcv_buf < TCP_MAX_WND ? net->cfg.tcp.rcv_buf : TCP_MAX_WND;
 	struct pkt *p = out_alloc(conn_net(c));
 	struct tcp_out out = {
-		.seq = c->iss,
+		.seq = c->snd_una,
 		.ack = is_answer ? c->rcv_nxt : 0,
 		.wnd = (uint16_t)wnd,
 		.flags = (is_answer ? TCP_SYN | TCP_ACK : TCP_SYN) | tcp_ecn_syn_flags(c),

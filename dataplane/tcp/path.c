@@ -38,9 +38,9 @@ static void mss_lower(struct tcp_conn *c, uint32_t mtu, enum pmtu_source source)
 	c->path_mss = tcp_mss_of(mtu, &c->node.key.raddr);
 	tcp_conn_set_mss(c);
 	c->max_acked = 0;
-	c->held_mtu = 0;
+	c->tx->held_mtu = 0;
 	pmtu_lower(conn_net(c), &c->node.key.raddr, mtu, source);
-	TAILQ_FOREACH(s, &c->segs, by_seq) {
+	TAILQ_FOREACH(s, &c->tx->segs, by_seq) {
 		if (s->state == TCP_SEG_FLYING && s->end - s->seq > c->mss)
 			tcp_seg_lose(c, s);
 	}
@@ -78,6 +78,7 @@ static uint32_t claimed_mtu(const struct tcp_conn *c, const struct tcp_icmp_erro
 static void too_big(struct tcp_conn *c, const struct tcp_icmp_error *err)
 {
 	const uint32_t mtu = claimed_mtu(c, err);
+	struct tcp_tx *tx = c->tx; /* what is quoted is in flight */
 	const uint32_t arrived = c->max_acked + (c->has_ts ? TCP_OPT_TS_BYTES : 0);
 
 	if (!conn_is_synchronized(c))
@@ -92,17 +93,17 @@ static void too_big(struct tcp_conn *c, const struct tcp_icmp_error *err)
 		return;
 	}
 	/* Of several the first in sequence is kept: that is what will time out. */
-	if (c->held_mtu && seq_leq(c->held_seq, err->seq) && seq_geq(c->held_seq, c->snd_una))
+	if (tx->held_mtu && seq_leq(tx->held_seq, err->seq) && seq_geq(tx->held_seq, c->snd_una))
 		return;
 	net_count(conn_net(c), NET_CTR_PMTU_HELD);
-	c->held_mtu = (uint16_t)mtu;
-	c->held_seq = err->seq;
+	tx->held_mtu = (uint16_t)mtu;
+	tx->held_seq = err->seq;
 }
 
 /* The next MTU to try; 0: the segment that timed out is small enough for all of them. */
 static uint32_t next_guess(const struct tcp_conn *c)
 {
-	const struct tcp_seg *s = TAILQ_FIRST(&c->segs);
+	const struct tcp_seg *s = conn_first_seg(c);
 
 	for (size_t i = 0; i < sizeof(guesses) / sizeof(guesses[0]) && s; i++) {
 		const uint32_t mtu = guesses[i];
@@ -116,10 +117,10 @@ static uint32_t next_guess(const struct tcp_conn *c)
 
 void tcp_path_timeout(struct tcp_conn *c)
 {
-	uint32_t mtu = c->held_mtu;
+	uint32_t mtu = c->tx->held_mtu;
 
-	c->held_mtu = 0;
-	if (mtu && c->snd_una == c->held_seq && is_lower(c, mtu)) {
+	c->tx->held_mtu = 0;
+	if (mtu && c->snd_una == c->tx->held_seq && is_lower(c, mtu)) {
 		net_count(conn_net(c), NET_CTR_PMTU_REDUCED);
 		mss_lower(c, mtu, PMTU_TOLD);
 		return;

@@ -25,6 +25,12 @@ static bool rx_is_full(const struct tcp_conn *c)
 	return c->ts->rx_pkts >= conn_net(c)->cfg.tcp.max_rx_pkts;
 }
 
+/* May a packet be kept? Then c->rx is there. */
+static bool rx_is_ready(struct tcp_conn *c)
+{
+	return !rx_is_full(c) && tcp_rx_get(c);
+}
+
 static void ack_now(struct tcp_conn *c)
 {
 	c->is_ack_due = true;
@@ -36,9 +42,9 @@ static void ack_now(struct tcp_conn *c)
 static void ack_schedule(struct tcp_conn *c, uint32_t len)
 {
 	if (len > c->rcv_mss)
-		c->rcv_mss = len;
+		c->rcv_mss = len < UINT16_MAX ? (uint16_t)len : UINT16_MAX;
 	c->unacked_bytes += len;
-	if (c->quick_acks || c->unacked_bytes >= 2 * c->rcv_mss)
+	if (c->quick_acks || c->unacked_bytes >= 2u * c->rcv_mss)
 		c->is_ack_due = true;
 	else
 		c->is_ack_delayed = true;
@@ -56,22 +62,24 @@ static void ack_quickly(struct tcp_conn *c)
 	tcp_send_ack(c);
 }
 
-static void dsack_set(struct tcp_conn *c, uint32_t start, uint32_t end)
+void tcp_rcv_dsack(struct tcp_conn *c, uint32_t start, uint32_t end)
 {
-	if (!c->has_sack)
+	struct tcp_rx *rx = c->has_sack ? tcp_rx_get(c) : NULL;
+
+	if (!rx)
 		return;
-	c->has_dsack = true;
-	c->dsack = (struct tcp_range){start, end};
+	rx->has_dsack = true;
+	rx->dsack = (struct tcp_range){start, end};
 }
 
 /* Puts a block in front, merged with those it touches. */
-static void sack_note(struct tcp_conn *c, uint32_t start, uint32_t end)
+static void sack_note(struct tcp_rx *rx, uint32_t start, uint32_t end)
 {
 	struct tcp_range b = {start, end};
 	uint8_t i = 0;
 
-	while (i < c->nr_sacks) {
-		const struct tcp_range *o = &c->sacks[i];
+	while (i < rx->nr_sacks) {
+		const struct tcp_range *o = &rx->sacks[i];
 
 		if (seq_gt(o->start, b.end) || seq_lt(o->end, b.start)) {
 			i++;
@@ -79,33 +87,35 @@ static void sack_note(struct tcp_conn *c, uint32_t start, uint32_t end)
 		}
 		b.start = seq_min(b.start, o->start);
 		b.end = seq_max(b.end, o->end);
-		c->nr_sacks--;
-		memmove(&c->sacks[i], &c->sacks[i + 1], (c->nr_sacks - i) * sizeof(b));
+		rx->nr_sacks--;
+		memmove(&rx->sacks[i], &rx->sacks[i + 1], (rx->nr_sacks - i) * sizeof(b));
 		i = 0;
 	}
-	if (c->nr_sacks < TCP_MAX_SACKS)
-		c->nr_sacks++;
-	memmove(&c->sacks[1], &c->sacks[0], (c->nr_sacks - 1) * sizeof(b));
-	c->sacks[0] = b;
+	if (rx->nr_sacks < TCP_MAX_SACKS)
+		rx->nr_sacks++;
+	memmove(&rx->sacks[1], &rx->sacks[0], (rx->nr_sacks - 1) * sizeof(b));
+	rx->sacks[0] = b;
 }
 
-static void sacks_prune(struct tcp_conn *c)
+static void sacks_prune(struct tcp_rx *rx, uint32_t rcv_nxt)
 {
 	uint8_t kept = 0;
 
-	for (uint8_t i = 0; i < c->nr_sacks; i++) {
-		if (seq_gt(c->sacks[i].start, c->rcv_nxt))
-			c->sacks[kept++] = c->sacks[i];
+	for (uint8_t i = 0; i < rx->nr_sacks; i++) {
+		if (seq_gt(rx->sacks[i].start, rcv_nxt))
+			rx->sacks[kept++] = rx->sacks[i];
 	}
-	c->nr_sacks = c->ooo_head ? kept : 0;
+	rx->nr_sacks = rx->ooo_head ? kept : 0;
 }
 
-/* Takes p: appends it to what the user has to take, into the last packet's free room if it fits. */
+/* Takes p: appends it to what the user has to take, into the last packet's free room if it fits.
+   c->rx is there. */
 static void rxq_append(struct tcp_conn *c, struct pkt *p)
 {
-	struct pkt *tail = c->rxq_tail;
+	struct tcp_rx *rx = c->rx;
+	struct pkt *tail = rx->rxq_tail;
 
-	c->rxq_bytes += p->len;
+	rx->rxq_bytes += p->len;
 	if (tail && pkt_tailroom(tail) >= p->len) {
 		memcpy(pkt_put(tail, p->len), p->data, p->len);
 		rx_pkts_add(c->ts, -1);
@@ -116,20 +126,21 @@ static void rxq_append(struct tcp_conn *c, struct pkt *p)
 	if (tail)
 		tail->next = p;
 	else
-		c->rxq_head = p;
-	c->rxq_tail = p;
-	c->rxq_pkts++;
+		rx->rxq_head = p;
+	rx->rxq_tail = p;
+	rx->rxq_pkts++;
 }
 
 /* The user may still be reading what it holds. */
 static void rxq_drop_head(struct tcp_conn *c)
 {
-	struct pkt *p = c->rxq_head;
+	struct tcp_rx *rx = c->rx;
+	struct pkt *p = rx->rxq_head;
 
-	c->rxq_head = p->next;
-	if (!c->rxq_head)
-		c->rxq_tail = NULL;
-	c->rxq_pkts--;
+	rx->rxq_head = p->next;
+	if (!rx->rxq_head)
+		rx->rxq_tail = NULL;
+	rx->rxq_pkts--;
 	rx_pkts_add(c->ts, -1);
 	net_keep(conn_net(c), p);
 }
@@ -156,17 +167,22 @@ static uint32_t user_offer(struct tcp_conn *c, const uint8_t *data, uint32_t len
 static void window_reopen(struct tcp_conn *c)
 {
 	const uint32_t buf = conn_net(c)->cfg.tcp.rcv_buf;
-	const uint32_t room = buf > c->rxq_bytes ? buf - c->rxq_bytes : 0;
+	const uint32_t kept = conn_rxq_bytes(c), room = buf > kept ? buf - kept : 0;
 	const uint32_t offered = conn_rcv_wnd(c);
-	const uint32_t step = 2 * c->rcv_mss < buf / 2 ? 2 * c->rcv_mss : buf / 2;
+	const uint32_t step = 2u * c->rcv_mss < buf / 2 ? 2u * c->rcv_mss : buf / 2;
 
 	if (room > offered && room - offered >= step && offered < buf / 2)
 		ack_now(c);
 }
 
+static bool has_rxq(const struct tcp_conn *c)
+{
+	return c->rx && c->rx->rxq_head;
+}
+
 static void eof_tell(struct tcp_conn *c)
 {
-	if (!c->is_fin_rcvd || c->is_eof_told || c->rxq_head || c->is_paused)
+	if (!c->is_fin_rcvd || c->is_eof_told || has_rxq(c) || c->is_paused)
 		return;
 	c->is_eof_told = true;
 	if (c->ops && c->ops->eof && !c->is_closing)
@@ -175,16 +191,17 @@ static void eof_tell(struct tcp_conn *c)
 
 void tcp_rcv_deliver(struct tcp_conn *c)
 {
+	struct tcp_rx *rx = c->rx;
 	bool any = false;
 
-	while (c->rxq_head && !c->is_paused && c->state != TCP_ST_CLOSED) {
-		struct pkt *p = c->rxq_head;
+	while (rx && rx->rxq_head && !c->is_paused && c->state != TCP_ST_CLOSED) {
+		struct pkt *p = rx->rxq_head;
 		const uint32_t n = user_offer(c, p->data, p->len);
 
 		if (c->state == TCP_ST_CLOSED)
 			return;
 		any = any || n;
-		c->rxq_bytes -= n;
+		rx->rxq_bytes -= n;
 		if (n == p->len) {
 			rxq_drop_head(c);
 			continue;
@@ -194,6 +211,7 @@ void tcp_rcv_deliver(struct tcp_conn *c)
 	}
 	if (c->state == TCP_ST_CLOSED)
 		return;
+	tcp_rx_trim(c);
 	if (any)
 		window_reopen(c);
 	eof_tell(c);
@@ -202,22 +220,22 @@ void tcp_rcv_deliver(struct tcp_conn *c)
 
 static void bytes_count(struct tcp_conn *c, uint32_t len)
 {
-	c->bytes_received += len;
 	net_counter_add(&conn_net(c)->counters.ctrs[NET_CTR_BYTES_IN], len);
 }
 
 /* Moves what has become contiguous from the out-of-order queue. */
 static void ooo_drain(struct tcp_conn *c)
 {
+	struct tcp_rx *rx = c->rx;
 	struct pkt *p;
 
-	while ((p = c->ooo_head) && seq_leq(p->tcp.seq, c->rcv_nxt)) {
+	while ((p = rx->ooo_head) && seq_leq(p->tcp.seq, c->rcv_nxt)) {
 		const uint32_t known = c->rcv_nxt - p->tcp.seq;
 
-		c->ooo_head = p->next;
-		if (!c->ooo_head)
-			c->ooo_tail = NULL;
-		c->ooo_pkts--;
+		rx->ooo_head = p->next;
+		if (!rx->ooo_head)
+			rx->ooo_tail = NULL;
+		rx->ooo_pkts--;
 		p->next = NULL;
 		if (known >= p->len) {
 			rx_pkts_add(c->ts, -1);
@@ -229,7 +247,7 @@ static void ooo_drain(struct tcp_conn *c)
 		bytes_count(c, p->len);
 		rxq_append(c, p);
 	}
-	sacks_prune(c);
+	sacks_prune(rx, c->rcv_nxt);
 }
 
 /* Takes p. The user left its last bytes, and there is no room for them: they were not acknowledged
@@ -245,16 +263,17 @@ static void rest_refuse(struct tcp_conn *c, struct pkt *p, uint32_t rest)
 void tcp_rcv_in_order(struct tcp_conn *c, struct pkt *p)
 {
 	const uint32_t len = p->len;
+	const bool is_behind = c->is_paused || has_rxq(c); /* the user has others to take first */
 	uint32_t n = 0;
 
-	if ((c->is_paused || c->rxq_head) && rx_is_full(c)) {
+	if (is_behind && !rx_is_ready(c)) {
 		ack_now(c);
 		net_drop(conn_net(c), p, DROP_TCP_RX_FULL);
 		return;
 	}
 	c->rcv_nxt += len;
 	ack_schedule(c, len);
-	if (!c->rxq_head && !c->is_paused && !c->ooo_head) {
+	if (!is_behind && !(c->rx && c->rx->ooo_head)) {
 		n = user_offer(c, p->data, len);
 		if (n == len || c->state == TCP_ST_CLOSED) {
 			bytes_count(c, len);
@@ -262,7 +281,7 @@ void tcp_rcv_in_order(struct tcp_conn *c, struct pkt *p)
 			ack_quickly(c);
 			return;
 		}
-		if (rx_is_full(c)) {
+		if (!rx_is_ready(c)) {
 			bytes_count(c, n);
 			rest_refuse(c, p, len - n);
 			return;
@@ -273,7 +292,7 @@ void tcp_rcv_in_order(struct tcp_conn *c, struct pkt *p)
 	bytes_count(c, len);
 	rx_pkts_add(c->ts, 1);
 	rxq_append(c, p);
-	if (c->ooo_head) {
+	if (c->rx->ooo_head) {
 		ack_now(c); /* RFC 5681, 4.2: a gap was filled, all or in part */
 		ooo_drain(c);
 	}
@@ -283,13 +302,13 @@ void tcp_rcv_in_order(struct tcp_conn *c, struct pkt *p)
 }
 
 /* Finds the last packet kept that does not begin after seq. */
-static struct pkt *ooo_before(const struct tcp_conn *c, uint32_t seq)
+static struct pkt *ooo_before(const struct tcp_rx *rx, uint32_t seq)
 {
 	struct pkt *prev = NULL;
 
-	if (c->ooo_tail && seq_leq(c->ooo_tail->tcp.seq, seq))
-		return c->ooo_tail;
-	for (struct pkt *p = c->ooo_head; p && seq_leq(p->tcp.seq, seq); p = p->next)
+	if (rx->ooo_tail && seq_leq(rx->ooo_tail->tcp.seq, seq))
+		return rx->ooo_tail;
+	for (struct pkt *p = rx->ooo_head; p && seq_leq(p->tcp.seq, seq); p = p->next)
 		prev = p;
 	return prev;
 }
@@ -327,38 +346,41 @@ static bool ooo_fit(struct pkt *p, const struct pkt *prev, const struct pkt *nex
 /* Takes p, which begins after rcv_nxt. The peer hears of it at once (RFC 5681, 4.2). */
 static void out_of_order(struct tcp_conn *c, struct pkt *p)
 {
-	struct pkt *prev = ooo_before(c, p->tcp.seq);
-	struct pkt *next = prev ? prev->next : c->ooo_head;
 	const uint32_t seq = p->tcp.seq;
+	struct pkt *prev, *next;
+	struct tcp_rx *rx;
 
 	c->quick_acks = TCP_QUICK_ACKS;
-	if (c->ooo_pkts >= conn_net(c)->cfg.tcp.max_ooo_pkts || rx_is_full(c)) {
+	if (!rx_is_ready(c) || c->rx->ooo_pkts >= conn_net(c)->cfg.tcp.max_ooo_pkts) {
 		net_drop(conn_net(c), p, DROP_TCP_OOO_FULL);
 		tcp_send_ack(c);
 		return;
 	}
+	rx = c->rx;
+	prev = ooo_before(rx, seq);
+	next = prev ? prev->next : rx->ooo_head;
 	ooo_skip(p, &prev, &next);
 	if (!ooo_fit(p, prev, next)) {
 		/* RFC 2883, 4: the block that has it comes right behind the report. */
-		dsack_set(c, seq, p->tcp.end);
-		sack_note(c, seq, p->tcp.end);
+		tcp_rcv_dsack(c, seq, p->tcp.end);
+		sack_note(c->rx, seq, p->tcp.end);
 		net_drop(conn_net(c), p, DROP_TCP_DUP);
 		tcp_send_ack(c);
 		return;
 	}
 	if (p->tcp.seq != seq)
-		dsack_set(c, seq, p->tcp.seq);
+		tcp_rcv_dsack(c, seq, p->tcp.seq);
 	p->next = next;
 	if (prev)
 		prev->next = p;
 	else
-		c->ooo_head = p;
+		rx->ooo_head = p;
 	if (!next)
-		c->ooo_tail = p;
-	c->ooo_pkts++;
+		rx->ooo_tail = p;
+	rx->ooo_pkts++;
 	rx_pkts_add(c->ts, 1);
 	net_count(conn_net(c), NET_CTR_OOO);
-	sack_note(c, p->tcp.seq, p->tcp.end);
+	sack_note(c->rx, p->tcp.seq, p->tcp.end);
 	tcp_send_ack(c);
 }
 
@@ -371,11 +393,11 @@ static bool seg_trim(struct tcp_conn *c, struct pkt *p, bool *has_fin)
 		const uint32_t known = c->rcv_nxt - p->tcp.seq;
 
 		if (known > p->len || (known == p->len && !*has_fin)) {
-			dsack_set(c, p->tcp.seq, p->tcp.seq + p->len);
+			tcp_rcv_dsack(c, p->tcp.seq, p->tcp.seq + p->len);
 			return false;
 		}
 		if (known)
-			dsack_set(c, p->tcp.seq, c->rcv_nxt);
+			tcp_rcv_dsack(c, p->tcp.seq, c->rcv_nxt);
 		pkt_pull(p, known);
 		p->tcp.seq = c->rcv_nxt;
 	}
@@ -392,9 +414,13 @@ static bool seg_trim(struct tcp_conn *c, struct pkt *p, bool *has_fin)
 /* The peer's data ends at seq: what was kept beyond it cannot be. */
 static void ooo_cut(struct tcp_conn *c, uint32_t seq)
 {
-	struct pkt **at = &c->ooo_head, *last = NULL;
+	struct tcp_rx *rx = c->rx;
+	struct pkt **at, *last = NULL;
 	uint8_t kept = 0;
 
+	if (!rx)
+		return;
+	at = &rx->ooo_head;
 	while (*at && seq_lt((*at)->tcp.seq, seq)) {
 		last = *at;
 		at = &last->next;
@@ -403,23 +429,24 @@ static void ooo_cut(struct tcp_conn *c, uint32_t seq)
 		struct pkt *p = *at;
 
 		*at = p->next;
-		c->ooo_pkts--;
+		rx->ooo_pkts--;
 		rx_pkts_add(c->ts, -1);
 		net_drop(conn_net(c), p, DROP_TCP_WINDOW);
 	}
-	c->ooo_tail = last;
+	rx->ooo_tail = last;
 	if (last && seq_gt(last->tcp.end, seq)) {
 		pkt_trim(last, seq - last->tcp.seq);
 		last->tcp.end = seq;
 	}
-	for (uint8_t i = 0; i < c->nr_sacks; i++) {
-		if (seq_geq(c->sacks[i].start, seq))
+	for (uint8_t i = 0; i < rx->nr_sacks; i++) {
+		if (seq_geq(rx->sacks[i].start, seq))
 			continue;
-		c->sacks[kept] = c->sacks[i];
-		c->sacks[kept].end = seq_min(c->sacks[i].end, seq);
+		rx->sacks[kept] = rx->sacks[i];
+		rx->sacks[kept].end = seq_min(rx->sacks[i].end, seq);
 		kept++;
 	}
-	c->nr_sacks = kept;
+	rx->nr_sacks = kept;
+	tcp_rx_trim(c);
 }
 
 /* The FIN has its turn. */
@@ -478,18 +505,20 @@ void tcp_rcv_segment(struct tcp_conn *c, struct pkt *p)
 
 void tcp_rcv_free(struct tcp_conn *c)
 {
-	while (c->rxq_head)
-		rxq_drop_head(c);
-	while (c->ooo_head) {
-		struct pkt *p = c->ooo_head;
+	struct tcp_rx *rx = c->rx;
 
-		c->ooo_head = p->next;
+	while (rx->rxq_head)
+		rxq_drop_head(c);
+	while (rx->ooo_head) {
+		struct pkt *p = rx->ooo_head;
+
+		rx->ooo_head = p->next;
 		p->next = NULL;
 		rx_pkts_add(c->ts, -1);
 		pkt_free(conn_net(c)->pool, p);
 	}
-	c->ooo_tail = NULL;
-	c->ooo_pkts = 0;
+	rx->ooo_tail = NULL;
+	rx->ooo_pkts = 0;
 }
 
 uint16_t tcp_rcv_window(struct tcp_conn *c)
@@ -497,7 +526,8 @@ uint16_t tcp_rcv_window(struct tcp_conn *c)
 	const uint32_t buf = conn_net(c)->cfg.tcp.rcv_buf;
 	const uint32_t max = TCP_MAX_WND << c->rcv_wscale;
 	const uint32_t least = c->rcv_mss < buf / 2 ? c->rcv_mss : buf / 2;
-	uint32_t room = buf > c->rxq_bytes ? buf - c->rxq_bytes : 0;
+	const uint32_t kept = conn_rxq_bytes(c);
+	uint32_t room = buf > kept ? buf - kept : 0;
 	uint32_t offered = conn_rcv_wnd(c);
 
 	if (room > max)

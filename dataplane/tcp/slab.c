@@ -71,7 +71,7 @@ static int slab_grow(struct slab *slab)
 	return 0;
 }
 
-void *slab_get(struct slab *slab)
+void *slab_get_raw(struct slab *slab)
 {
 	struct slab_free *obj;
 
@@ -80,7 +80,15 @@ void *slab_get(struct slab *slab)
 	obj = slab->free;
 	slab->free = obj->next;
 	__atomic_store_n(&slab->nr_used, slab->nr_used + 1, __ATOMIC_RELAXED);
-	memset(obj, 0, slab->size);
+	return obj;
+}
+
+void *slab_get(struct slab *slab)
+{
+	void *obj = slab_get_raw(slab);
+
+	if (obj)
+		memset(obj, 0, slab->size);
 	return obj;
 }
 

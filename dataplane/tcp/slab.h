@@ -30,6 +30,8 @@ void slab_fini(struct slab *slab);
 
 /* Returns an owned object, zeroed, or NULL when the bound is reached or memory is out. */
 void *slab_get(struct slab *slab);
+/* The same, and nothing is said of what is in it. */
+void *slab_get_raw(struct slab *slab);
 
 void slab_put(struct slab *slab, void *obj);
 

@@ -17,14 +17,14 @@ static inline uint64_t fold_mul(uint64_t a, uint64_t b)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-uint64_t tcp_key_hash(const struct tcp_stack *ts, const struct tcp_key *key)
+uint32_t tcp_key_hash(const struct tcp_stack *ts, const struct tcp_key *key)
 {
 	const uint64_t *k = ts->table_key;
 	const uint64_t ports = (uint64_t)key->lport << 16 | key->rport;
 	const uint64_t wide = key->laddr.w[0] + (key->raddr.w[0] << 32 | key->raddr.w[0] >> 32);
 	const uint64_t addrs = fold_mul(key->laddr.w[1] ^ k[0], key->raddr.w[1] ^ k[1]);
 
-	return fold_mul(addrs ^ k[2], fold_mul(ports ^ k[3], wide ^ k[0]) ^ k[1]);
+	return (uint32_t)fold_mul(addrs ^ k[2], fold_mul(ports ^ k[3], wide ^ k[0]) ^ k[1]);
 }
 
 static bool key_eq(const struct tcp_key *a, const struct tcp_key *b)
@@ -34,7 +34,7 @@ static bool key_eq(const struct tcp_key *a, const struct tcp_key *b)
 }
 
 struct tcp_node *tcp_table_find(
-	const struct tcp_stack *ts, const struct tcp_key *key, uint64_t hash)
+	const struct tcp_stack *ts, const struct tcp_key *key, uint32_t hash)
 {
 	struct tcp_node *node = ts->buckets[hash & ts->mask];
 

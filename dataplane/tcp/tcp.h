@@ -78,8 +78,6 @@ struct tcp_conn_info {
 	uint32_t rx_queued_bytes; /* received, not taken by the application */
 	uint32_t ooo_pkts;
 	uint64_t bytes_acked;
-	uint64_t bytes_received;
-	uint64_t nr_retrans;
 	bool has_timestamps;
 	bool has_sack;
 	bool in_recovery;
@@ -116,8 +114,8 @@ void tcp_listen_close(struct net *net, struct tcp_listener **lst);
 int tcp_connect(struct net *net, const struct ip_addr *dst, uint16_t port,
 	const struct tcp_ops *ops, void *user, struct tcp_conn **out);
 
-/* What a connection without any packet or output takes of memory, bytes. */
-size_t tcp_conn_footprint(void);
+/* What a connection takes of memory at the moment, bytes, without packets and output. */
+size_t tcp_conn_footprint(const struct tcp_conn *conn);
 
 void *tcp_conn_user(const struct tcp_conn *conn);
 void tcp_conn_set_user(struct tcp_conn *conn, void *user);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Timers of a connection: retransmission and its relatives, delayed ACK, keepalive and linger.
+ * Time-outs of a connection: retransmission and its relatives, delayed ACK, keepalive and linger,
+ * and the end of its tx.
  *
- * One timer serves all that waits for the peer's acknowledgement; rtx_mode says which of them it
- * is.
+ * One time-out serves all that waits for the peer's acknowledgement; rtx_mode says which of them it
+ * is. One timer serves all time-outs: it is armed for the first of them or earlier, and moved only
+ * when it fires, or to an earlier time. So a segment or an ACK rarely touches the wheel.
  */
 #include "dataplane/tcp/conn.h"
 
@@ -15,7 +17,35 @@
 #define PTO_MIN_US  10000u
 #define PTO_ACK_US  50000u /* how long peers commonly delay the ACK of a lone segment */
 
-#define CONN_OF(t, member) ((struct tcp_conn *)((char *)(t)-offsetof(struct tcp_conn, member)))
+#define TICKS_MAX (1u << 30) /* how far ahead a tick may be: 12 days; what is not ahead has come */
+
+void tcp_timer_reach(struct tcp_conn *c, uint64_t at_us)
+{
+	if (!timer_is_armed(&c->timer) || timer_deadline_us(&c->timer) > at_us)
+		timer_arm(&conn_net(c)->wheel, &c->timer, at_us);
+}
+
+/* The tick that begins in_us from now or after it; at most TICKS_MAX of them ahead. */
+static uint32_t tick_in(const struct tcp_conn *c, uint64_t in_us)
+{
+	const uint64_t now = conn_now(c) >> TIMER_TICK_SHIFT;
+	const uint64_t at_us = conn_now(c) + in_us;
+	const uint64_t at = (at_us + (1u << TIMER_TICK_SHIFT) - 1) >> TIMER_TICK_SHIFT;
+
+	return (uint32_t)(now + (at - now < TICKS_MAX ? at - now : TICKS_MAX));
+}
+
+static bool tick_has_come(const struct tcp_conn *c, uint32_t tick)
+{
+	return tick - conn_tick(c) - 1 >= TICKS_MAX;
+}
+
+static uint64_t tick_us(const struct tcp_conn *c, uint32_t tick)
+{
+	const uint64_t now = conn_now(c) >> TIMER_TICK_SHIFT;
+
+	return (tick_has_come(c, tick) ? now : now + (tick - (uint32_t)now)) << TIMER_TICK_SHIFT;
+}
 
 static uint64_t backed_off(const struct tcp_conn *c, uint8_t shift)
 {
@@ -31,18 +61,21 @@ uint64_t tcp_rto_us(const struct tcp_conn *c)
 	return backed_off(c, c->backoff);
 }
 
+static uint64_t user_timeout_us(const struct tcp_conn *c)
+{
+	return c->user_timeout_ms * 1000ull;
+}
+
 static void rtx_arm(struct tcp_conn *c, enum tcp_rtx_mode mode, uint64_t in_us)
 {
 	uint64_t at_us = conn_now(c) + in_us;
 
-	if (c->user_timeout_us && (mode == TCP_RTX_RTO || mode == TCP_RTX_PERSIST) &&
-		at_us > c->unacked_since_us + c->user_timeout_us)
-		at_us = c->unacked_since_us + c->user_timeout_us;
-	c->rtx_mode = mode;
+	if (c->user_timeout_ms && (mode == TCP_RTX_RTO || mode == TCP_RTX_PERSIST) &&
+		at_us > c->unacked_since_us + user_timeout_us(c))
+		at_us = c->unacked_since_us + user_timeout_us(c);
+	c->rtx_mode = (uint8_t)mode;
 	c->rtx_at_us = at_us;
-	/* Each segment and each ACK comes here; the timer itself is moved once a time-out. */
-	if (!timer_is_armed(&c->rtx_timer) || c->rtx_timer.deadline_us > at_us)
-		timer_arm(&conn_net(c)->wheel, &c->rtx_timer, at_us);
+	tcp_timer_reach(c, at_us);
 }
 
 /* Is there anything that only the peer's window keeps back? */
@@ -64,7 +97,7 @@ static uint64_t pto_us(const struct tcp_conn *c)
 	if (!cfg->tlp || !c->has_sack || c->is_tlp_out || c->ca_state == TCP_CA_LOSS ||
 		!c->srtt_us || c->backoff)
 		return 0;
-	if (c->nr_sacked && c->ca_state == TCP_CA_OPEN)
+	if (c->tx->nr_sacked && c->ca_state == TCP_CA_OPEN)
 		return 0;
 	if (pto < PTO_MIN_US)
 		pto = PTO_MIN_US;
@@ -135,18 +168,18 @@ static void syn_timeout(struct tcp_conn *c)
 
 static bool user_timed_out(const struct tcp_conn *c)
 {
-	return c->user_timeout_us && conn_now(c) - c->unacked_since_us >= c->user_timeout_us;
+	return c->user_timeout_ms && conn_now(c) - c->unacked_since_us >= user_timeout_us(c);
 }
 
 /* RFC 6298, 5.4 to 5.7; RFC 5681, 3.1. */
 static void rto_timeout(struct tcp_conn *c)
 {
 	/* A peer that closed its window but answers is alive (RFC 9293, 3.8.6.1). */
-	const bool is_alive = c->snd_wnd == 0 && c->last_rx_us > c->last_rto_us;
+	const bool is_alive = c->snd_wnd == 0 && c->last_rx_us > c->tx->last_rto_us;
 
 	if (!is_alive)
 		c->nr_rtx++;
-	c->last_rto_us = conn_now(c);
+	c->tx->last_rto_us = conn_now(c);
 	if (c->nr_rtx > conn_net(c)->cfg.tcp.max_rtx || user_timed_out(c)) {
 		tcp_conn_kill(c, ETIMEDOUT);
 		return;
@@ -156,9 +189,9 @@ static void rto_timeout(struct tcp_conn *c)
 	if (c->ca_state != TCP_CA_LOSS)
 		tcp_cc_lost(c);
 	c->ca_state = TCP_CA_LOSS;
-	c->recover = c->snd_nxt;
+	c->tx->recover = c->snd_nxt;
 	c->cwnd = c->mss;
-	c->dupacks = 0;
+	c->tx->dupacks = 0;
 	c->is_tlp_out = false;
 	if (c->backoff < BACKOFF_MAX)
 		c->backoff++;
@@ -203,14 +236,8 @@ static void persist_timeout(struct tcp_conn *c)
 	rtx_arm(c, TCP_RTX_PERSIST, backed_off(c, c->persist_shift));
 }
 
-static void rtx_fire(struct timer *timer, uint64_t now_us)
+static void rtx_due(struct tcp_conn *c)
 {
-	struct tcp_conn *c = CONN_OF(timer, rtx_timer);
-
-	if (c->rtx_mode != TCP_RTX_OFF && now_us < c->rtx_at_us) {
-		timer_arm(&conn_net(c)->wheel, timer, c->rtx_at_us);
-		return;
-	}
 	switch ((enum tcp_rtx_mode)c->rtx_mode) {
 	case TCP_RTX_SYN: syn_timeout(c); break;
 	case TCP_RTX_RTO: rto_timeout(c); break;
@@ -221,27 +248,28 @@ static void rtx_fire(struct timer *timer, uint64_t now_us)
 	}
 }
 
-static void delack_fire(struct timer *timer, uint64_t now_us)
-{
-	struct tcp_conn *c = CONN_OF(timer, delack_timer);
-
-	c->is_ack_due = true;
-	tcp_conn_pend(c);
-}
-
 void tcp_delack_arm(struct tcp_conn *c)
 {
-	if (!timer_is_armed(&c->delack_timer))
-		timer_arm(&conn_net(c)->wheel, &c->delack_timer,
-			conn_now(c) + conn_net(c)->cfg.tcp.delack_us);
+	if (c->is_delack_armed)
+		return;
+	c->is_delack_armed = true;
+	c->delack_tick = tick_in(c, conn_net(c)->cfg.tcp.delack_us);
+	tcp_timer_reach(c, tick_us(c, c->delack_tick));
 }
 
-/* RFC 9293, 3.8.4. While data is in flight the retransmission timer watches the peer. */
+static void life_arm(struct tcp_conn *c, uint64_t in_us)
+{
+	c->is_life_armed = true;
+	c->life_tick = tick_in(c, in_us);
+	tcp_timer_reach(c, tick_us(c, c->life_tick));
+}
+
+/* RFC 9293, 3.8.4. While data is in flight the retransmission time-out watches the peer. */
 static void keepalive_check(struct tcp_conn *c)
 {
 	const uint64_t idle_us = conn_now(c) - c->last_rx_us;
 
-	if (idle_us < c->keepidle_us || c->snd_una != c->snd_nxt) {
+	if (idle_us < c->keepidle_ms * 1000ull || c->snd_una != c->snd_nxt) {
 		c->nr_keep = 0;
 		tcp_life_rearm(c);
 		return;
@@ -253,13 +281,12 @@ static void keepalive_check(struct tcp_conn *c)
 	c->nr_keep++;
 	net_count(conn_net(c), NET_CTR_KEEPALIVE);
 	tcp_send_probe(c);
-	timer_arm(&conn_net(c)->wheel, &c->life_timer, conn_now(c) + c->keepintvl_us);
+	life_arm(c, c->keepintvl_ms * 1000ull);
 }
 
-static void life_fire(struct timer *timer, uint64_t now_us)
+static void life_due(struct tcp_conn *c)
 {
-	struct tcp_conn *c = CONN_OF(timer, life_timer);
-
+	c->is_life_armed = false;
 	if (!c->is_closing)
 		keepalive_check(c);
 	else if (c->state == TCP_ST_FIN_WAIT_2)
@@ -270,40 +297,66 @@ static void life_fire(struct timer *timer, uint64_t now_us)
 
 void tcp_life_rearm(struct tcp_conn *c)
 {
-	struct timer_wheel *wheel = &conn_net(c)->wheel;
+	const uint64_t keepidle_us = c->keepidle_ms * 1000ull;
 	uint64_t at_us;
 
 	if (c->is_closing)
 		return;
-	if (!c->keepidle_us) {
-		timer_cancel(wheel, &c->life_timer);
+	c->is_life_armed = false;
+	if (!keepidle_us)
 		return;
-	}
-	at_us = c->last_rx_us + c->keepidle_us;
+	at_us = c->last_rx_us + keepidle_us;
 	if (at_us <= conn_now(c))
-		at_us = conn_now(c) + c->keepidle_us;
-	timer_arm(wheel, &c->life_timer, at_us);
+		at_us = conn_now(c) + keepidle_us;
+	life_arm(c, at_us - conn_now(c));
 }
 
 void tcp_linger_arm(struct tcp_conn *c)
 {
-	timer_arm(
-		&conn_net(c)->wheel, &c->life_timer, conn_now(c) + conn_net(c)->cfg.tcp.linger_us);
+	life_arm(c, conn_net(c)->cfg.tcp.linger_us);
+}
+
+/* Has the timer fire for what is the next to be due. */
+static void timer_next(struct tcp_conn *c)
+{
+	uint64_t at_us;
+
+	if (c->tx && !tcp_tx_trim(c, &at_us))
+		tcp_timer_reach(c, at_us);
+	if (c->rtx_mode != TCP_RTX_OFF)
+		tcp_timer_reach(c, c->rtx_at_us);
+	if (c->is_delack_armed)
+		tcp_timer_reach(c, tick_us(c, c->delack_tick));
+	if (c->is_life_armed)
+		tcp_timer_reach(c, tick_us(c, c->life_tick));
+}
+
+static void conn_fire(struct timer *timer, uint64_t now_us)
+{
+	struct tcp_conn *c = (struct tcp_conn *)((char *)timer - offsetof(struct tcp_conn, timer));
+
+	if (c->rtx_mode != TCP_RTX_OFF && now_us >= c->rtx_at_us)
+		rtx_due(c);
+	if (c->state != TCP_ST_CLOSED && c->is_delack_armed && tick_has_come(c, c->delack_tick)) {
+		c->is_delack_armed = false;
+		c->is_ack_due = true;
+		tcp_conn_pend(c);
+	}
+	if (c->state != TCP_ST_CLOSED && c->is_life_armed && tick_has_come(c, c->life_tick))
+		life_due(c);
+	if (c->state != TCP_ST_CLOSED)
+		timer_next(c);
 }
 
 void tcp_timers_init(struct tcp_conn *c)
 {
-	timer_init(&c->rtx_timer, rtx_fire);
-	timer_init(&c->delack_timer, delack_fire);
-	timer_init(&c->life_timer, life_fire);
+	timer_init(&c->timer, conn_fire);
 }
 
 void tcp_timers_cancel(struct tcp_conn *c)
 {
-	struct timer_wheel *wheel = &conn_net(c)->wheel;
-
-	timer_cancel(wheel, &c->rtx_timer);
-	timer_cancel(wheel, &c->delack_timer);
-	timer_cancel(wheel, &c->life_timer);
+	timer_cancel(&conn_net(c)->wheel, &c->timer);
 	c->rtx_mode = TCP_RTX_OFF;
+	c->is_delack_armed = false;
+	c->is_life_armed = false;
 }

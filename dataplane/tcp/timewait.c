@@ -67,7 +67,6 @@ void tcp_tw_enter(struct tcp_conn *c)
 	tw->snd_nxt = c->snd_nxt;
 	tw->rcv_nxt = c->rcv_nxt;
 	tw->ts_recent = c->ts_recent;
-	tw->ts_recent_us = c->ts_recent_us;
 	tw->ts_offset = c->ts_offset;
 	tw->has_ts = c->has_ts;
 	tw->wnd = tcp_rcv_window(c);

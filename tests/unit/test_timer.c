@@ -28,7 +28,7 @@ static void probe_fire(struct timer *timer, uint64_t now_us)
 {
 	struct probe *p = (struct probe *)timer;
 
-	assert_true(now_us >= timer->deadline_us);
+	assert_true(now_us >= timer_deadline_us(timer));
 	p->fired_us = now_us;
 	p->nr_fired++;
 	if (p->again_us)
