@@ -253,10 +253,14 @@ int tcp_setup(struct net *net)
 	TAILQ_INIT(&ts->all);
 	TAILQ_INIT(&ts->dead);
 	TAILQ_INIT(&ts->out);
-	slab_init(&ts->conns, sizeof(struct tcp_conn), cfg->max_conns, 32);
-	slab_init(&ts->txs, sizeof(struct tcp_tx), cfg->max_conns, 32);
-	slab_init(&ts->rxs, sizeof(struct tcp_rx), cfg->max_conns, 32);
-	slab_init(&ts->segs, sizeof(struct tcp_seg), cfg->max_segs, 256);
+	slab_init(&ts->conns, sizeof(struct tcp_conn), offsetof(struct tcp_conn, node.slab_index),
+		cfg->max_conns);
+	slab_init(&ts->txs, sizeof(struct tcp_tx), offsetof(struct tcp_tx, slab_index),
+		cfg->max_conns);
+	slab_init(&ts->rxs, sizeof(struct tcp_rx), offsetof(struct tcp_rx, slab_index),
+		cfg->max_conns);
+	slab_init(&ts->segs, sizeof(struct tcp_seg), offsetof(struct tcp_seg, slab_index),
+		cfg->max_segs);
 	keys_derive(ts);
 	ratelimit_init(&ts->rst_limit, cfg->rst_per_s, net->now_us);
 	tcp_tw_setup(ts);

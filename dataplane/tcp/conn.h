@@ -61,6 +61,7 @@ struct tcp_node {
 	struct tcp_key key;
 	uint32_t hash;
 	uint8_t kind;
+	uint8_t slab_index;
 };
 
 enum tcp_ca_state {

@@ -41,6 +41,7 @@ struct tcp_seg {
 	uint8_t state;
 	bool was_rtx; /* sent more than once */
 	bool has_fin;
+	uint8_t slab_index;
 };
 TAILQ_HEAD(tcp_seg_list, tcp_seg);
 
@@ -100,6 +101,7 @@ struct tcp_tx {
 	uint32_t held_seq;   /* what the message quoted */
 	uint16_t held_mtu;   /* of a router's message that a timeout has to confirm; 0: none */
 	bool is_tlp_rtx;
+	uint8_t slab_index;
 	uint64_t min_rtt_at_us;
 	uint64_t last_rto_us;
 	struct tcp_cubic cubic;
@@ -116,6 +118,7 @@ struct tcp_rx {
 	uint32_t ooo_pkts;
 	uint8_t nr_sacks;
 	bool has_dsack;
+	uint8_t slab_index;
 	struct tcp_range sacks[TCP_MAX_SACKS]; /* most recent first */
 	struct tcp_range dsack;
 };

@@ -62,7 +62,8 @@ void tcp_tw_enter(struct tcp_conn *c)
 	if (!tw)
 		return;
 	net_count(ts->net, NET_CTR_TIMEWAIT);
-	tw->node = c->node;
+	tw->node.key = c->node.key;
+	tw->node.hash = c->node.hash;
 	tw->node.kind = TCP_NODE_TW;
 	tw->snd_nxt = c->snd_nxt;
 	tw->rcv_nxt = c->rcv_nxt;
@@ -141,7 +142,8 @@ void tcp_tw_input(
 
 void tcp_tw_setup(struct tcp_stack *ts)
 {
-	slab_init(&ts->tw_slab, sizeof(struct tcp_tw), ts->net->cfg.tcp.max_timewait, 64);
+	slab_init(&ts->tw_slab, sizeof(struct tcp_tw), offsetof(struct tcp_tw, node.slab_index),
+		ts->net->cfg.tcp.max_timewait);
 	TAILQ_INIT(&ts->tws);
 	timer_init(&ts->tw_timer, tw_fire);
 }
