@@ -87,6 +87,7 @@ static bool work(struct core *core)
 	bool more = false;
 
 	pubsub_core_work(ac);
+	more |= listeners_core_work(ac);
 	more |= client_core_work(ac);
 	more |= snapshot_core_work(ac);
 	more |= expire_work(ac);
@@ -151,6 +152,7 @@ int app_core_create(struct server *srv, unsigned id, struct core **cores, bool a
 	ac->id = id;
 	ac->expire_part = id;
 	resp_parser_init(&ac->parser);
+	listeners_core_init(ac);
 	TAILQ_INIT(&ac->clients);
 	TAILQ_INIT(&ac->dirty);
 	TAILQ_INIT(&ac->waiters);

@@ -11,6 +11,7 @@
 #include "app/client_priv.h"
 #include "app/commands/command.h"
 #include "app/commands/monitor.h"
+#include "app/commands/multi.h"
 #include "app/control.h"
 #include "app/flusher.h"
 #include "app/pubsub.h"
@@ -131,6 +132,7 @@ void client_destroy(struct client **cp)
 	list_forget(c);
 	monitor_stop(c);
 	pubsub_client_forget(c);
+	tx_client_gone(c);
 	client_list_remove(c);
 	if (c->conn) {
 		TAILQ_REMOVE(&c->ac->clients, c, core_link);

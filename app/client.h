@@ -20,6 +20,7 @@
 
 struct app_core;
 struct client_pubsub;
+struct client_tx;
 struct command;
 struct conn;
 struct obuf;
@@ -49,6 +50,7 @@ enum client_flags {
 	CLIENT_READONLY_FORBID = 1u << 16,
 	CLIENT_ASAP = 1u << 17,   /* close at the end of this burst (output limit, kill) */
 	CLIENT_NETDEV = 1u << 18, /* came over a DPDK device */
+	CLIENT_MULTI = 1u << 20,  /* between MULTI and EXEC */
 	CLIENT_PUBSUB = 1u << 19, /* has subscriptions; with RESP2 it may do little else */
 };
 
@@ -56,7 +58,7 @@ enum client_flags {
 #define CLIENT_PECULIAR                                                                            \
 	(CLIENT_MASTER | CLIENT_REPLAY | CLIENT_REPLICA | CLIENT_MONITOR | CLIENT_CLOSE_AFTER |    \
 		CLIENT_CLOSED | CLIENT_REPLY_SKIP_NEXT | CLIENT_REPLY_SKIP | CLIENT_BLOCKED |      \
-		CLIENT_RETRY | CLIENT_ASAP | CLIENT_PUBSUB)
+		CLIENT_RETRY | CLIENT_ASAP | CLIENT_PUBSUB | CLIENT_MULTI)
 
 enum client_block {
 	BLOCK_NONE,
@@ -115,6 +117,7 @@ struct client {
 	uint64_t nr_commands, bytes_in, bytes_out;
 
 	struct replica *replica;      /* CLIENT_REPLICA */
+	struct client_tx *tx;         /* multi.h: owned; set under clients_lock */
 	struct client_pubsub *pubsub; /* pubsub.c: owned; set under clients_lock */
 	void *deferred;               /* reply.c: stack of replies under construction */
 

@@ -141,6 +141,8 @@ static int start(struct server *srv, char *err)
 		return rc;
 	if ((rc = store_open(srv, err, ERR_LEN)))
 		return rc;
+	if ((rc = listeners_create(srv)))
+		return rc;
 	if ((rc = recovery_run(srv, err, ERR_LEN)))
 		return rc;
 	if ((rc = store_open_writers(srv, err, ERR_LEN)))
@@ -164,6 +166,7 @@ static void stop(struct server *srv, bool clean)
 	control_destroy(&srv->control);
 	repl_destroy(&srv->repl);
 	snapshot_destroy(srv);
+	listeners_destroy(srv);
 	store_close(srv, clean);
 	threads_destroy_cores(srv);
 	network_eal_stop(srv);

@@ -222,7 +222,9 @@ static void deliver_to(struct client *c, const struct topic *t, struct message *
 {
 	char head[64];
 	uint32_t muted = reply_unmute(c);
+	void *deferred = c->deferred; /* a reply under construction waits */
 
+	c->deferred = NULL;
 	reply_raw(c, head, head_print(head, t, c->resp == 3));
 	if (t->kind == PUBSUB_PATTERN) {
 		reply_raw(c, t->name, t->len);
@@ -231,6 +233,7 @@ static void deliver_to(struct client *c, const struct topic *t, struct message *
 	atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
 	if (!reply_raw_ref(c, m->text, m->len, message_put, m))
 		atomic_fetch_sub_explicit(&m->refs, 1, memory_order_relaxed);
+	c->deferred = deferred;
 	reply_mute(c, muted);
 	if (m->gate > c->gate)
 		c->gate = m->gate;

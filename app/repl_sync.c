@@ -273,6 +273,7 @@ static void swap_in(struct server *srv, struct full_sync *f)
 	ks_lockset_all(&all);
 	while (!ks_lockset_try(srv->ks, &all))
 		;
+	listeners_database(srv, -1, f->ks, 0, srv->cores[0]->now_ms);
 	ks_swap_content(srv->ks, f->ks);
 	ks_lockset_set_written(srv->ks, &all, 0);
 	rte_spinlock_lock(&r->lock);

@@ -452,6 +452,25 @@ static struct deferred *defer_pop(struct client *c)
 	return d;
 }
 
+static void defer_finish(struct client *c, struct deferred *d)
+{
+	if (!d)
+		return;
+	put(c, d->buf, d->len);
+	free(d->buf);
+	free(d);
+}
+
+void reply_aside_begin(struct client *c)
+{
+	reply_defer_begin(c);
+}
+
+void reply_aside_end(struct client *c)
+{
+	defer_finish(c, defer_pop(c));
+}
+
 void reply_discard(struct client *c)
 {
 	struct deferred *d;
@@ -460,15 +479,6 @@ void reply_discard(struct client *c)
 		free(d->buf);
 		free(d);
 	}
-}
-
-static void defer_finish(struct client *c, struct deferred *d)
-{
-	if (!d)
-		return;
-	put(c, d->buf, d->len);
-	free(d->buf);
-	free(d);
 }
 
 void reply_defer_end_array(struct client *c, size_t n)

@@ -24,6 +24,9 @@ bool reply_raw_ref(
  * two, so does everything. reply_mute() gets what reply_unmute() returned. */
 uint32_t reply_unmute(struct client *c);
 void reply_mute(struct client *c, uint32_t muted);
+/* Between these two, replies are kept aside while what is sent unasked goes out before them. */
+void reply_aside_begin(struct client *c);
+void reply_aside_end(struct client *c);
 void reply_ok(struct client *c);
 void reply_status(struct client *c, const char *text); /* +text */
 /* -text: text begins with its code ("ERR ...", "WRONGTYPE ..."). Line breaks become blanks. Counted

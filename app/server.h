@@ -15,6 +15,7 @@
 #include "app/commands/encode.h"
 #include "app/config.h"
 #include "app/keyspace/keyspace.h"
+#include "app/listeners.h"
 #include "repl/master.h"
 
 #include <rte_spinlock.h>
@@ -58,6 +59,7 @@ struct app_core {
 	bool has_effects;         /* prop holds something */
 	struct encbuf events;     /* notify.h: what the command has to tell */
 	size_t admitted;          /* bytes of log admitted for it */
+	bool in_exec;             /* EXEC runs: the command is one of several */
 	bool local;               /* it was let in on a replica: what it writes stays here */
 	unsigned log_epoch;       /* repl->log_epoch seen last */
 	uint64_t swept_us;
@@ -71,7 +73,8 @@ struct app_core {
 	int64_t now_ms;        /* Unix time of this burst */
 	uint64_t now_us;       /* monotonic time of this burst */
 
-	atomic_uint nr_monitors; /* written by the core, read by all */
+	struct core_listeners listeners; /* listeners.h */
+	atomic_uint nr_monitors;         /* written by the core, read by all */
 
 	/* counters: single writer, relaxed */
 	uint64_t nr_commands, nr_reads, nr_writes;
@@ -147,9 +150,10 @@ struct server {
 	struct error_stat errors[ERRSTATS_MAX];
 	unsigned nr_errors;
 
-	struct pubsub *pubsub;   /* pubsub.h */
-	struct slowlog *slowlog; /* slowlog.h */
-	struct latency *latency; /* latency.h */
+	struct listeners *listeners; /* listeners.h */
+	struct pubsub *pubsub;       /* pubsub.h */
+	struct slowlog *slowlog;     /* slowlog.h */
+	struct latency *latency;     /* latency.h */
 
 	/* instantaneous metrics, written by the control thread each 100 ms */
 	atomic_ullong ops_per_sec;

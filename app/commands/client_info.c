@@ -7,6 +7,8 @@
  */
 #include "app/commands/connection.h"
 
+#include "app/commands/multi.h"
+
 #include "dataplane/obuf.h"
 
 #include <stdio.h>
@@ -40,6 +42,8 @@ static void view_take(struct client_view *v, struct client *c)
 	v->total = client_memory(c);
 	for (int i = 0; i < PUBSUB_KINDS; i++)
 		v->subs[i] = pubsub_client_count(c, (enum pubsub_kind)i);
+	v->multi = c->tx ? atomic_load_explicit(&c->tx->shown, memory_order_relaxed) : -1;
+	v->multi_mem = c->tx ? atomic_load_explicit(&c->tx->shown_bytes, memory_order_relaxed) : 0;
 	v->argv_mem = 0; /* no command is under way, or it is the owner's business */
 	v->cmd = atomic_load_explicit(&c->last_cmd, memory_order_relaxed);
 	v->name = c->name ? strdup(c->name) : NULL;
@@ -116,6 +120,8 @@ static void flags_print(char out[16], uint32_t flags)
 		*p++ = 'M';
 	if (flags & CLIENT_PUBSUB)
 		*p++ = 'P';
+	if (flags & CLIENT_MULTI)
+		*p++ = 'x';
 	if (flags & CLIENT_BLOCKED)
 		*p++ = 'b';
 	if (flags & CLIENT_CLOSE_AFTER)
@@ -147,11 +153,11 @@ void client_view_print(struct textbuf *tb, const struct client_view *v, int64_t 
 		(long long)((now_ms - v->active_ms) / 1000), flags, v->db);
 	/* One buffer for output, made as it is needed: what Redis splits finer is 0 here. */
 	textbuf_addf(tb,
-		" sub=%u psub=%u ssub=%u multi=-1 qbuf=%zu qbuf-free=%zu argv-mem=%zu multi-mem=0 rbs=0 "
+		" sub=%u psub=%u ssub=%u multi=%d qbuf=%zu qbuf-free=%zu argv-mem=%zu multi-mem=%zu rbs=0 "
 		"rbp=0 obl=0 oll=%d omem=%zu tot-mem=%zu events=%s cmd=%s user=%s redir=-1 resp=%u",
-		v->subs[PUBSUB_CHANNEL], v->subs[PUBSUB_PATTERN], v->subs[PUBSUB_SHARD], v->qbuf,
-		v->qbuf_free, v->argv_mem, v->obuf != 0, v->obuf, v->total, v->obuf ? "rw" : "r",
-		cmd, user, v->resp ? v->resp : 2);
+		v->subs[PUBSUB_CHANNEL], v->subs[PUBSUB_PATTERN], v->subs[PUBSUB_SHARD], v->multi,
+		v->qbuf, v->qbuf_free, v->argv_mem, v->multi_mem, v->obuf != 0, v->obuf, v->total,
+		v->obuf ? "rw" : "r", cmd, user, v->resp ? v->resp : 2);
 }
 
 static unsigned digits_of(size_t n)

@@ -50,7 +50,8 @@ enum command_flags {
 				     cmd_retry() */
 	CMD_CONTAINER = 1u << 26, /* has subcommands */
 	CMD_KEY_FIRST_RW = 1u << 27,
-	CMD_NOT_KEYS = 1u << 28, /* what COMMAND INFO calls its keys are channels */
+	CMD_LOCK_QUEUED = 1u << 29, /* EXEC: the partitions of what is queued */
+	CMD_NOT_KEYS = 1u << 28,    /* what COMMAND INFO calls its keys are channels */
 };
 
 typedef void (*command_fn)(struct client *c);
@@ -82,6 +83,7 @@ extern struct command string_commands[];
 extern struct command bitmap_commands[];
 extern struct command key_commands[]; /* generic */
 extern struct command pubsub_commands[];
+extern struct command multi_commands[];      /* MULTI EXEC WATCH ... */
 extern struct command connection_commands[]; /* AUTH HELLO CLIENT ... */
 extern struct command server_commands[];     /* CONFIG INFO COMMAND DEBUG ... */
 extern struct command repl_commands[];       /* REPLICAOF PSYNC REPLCONF WAIT ROLE ... */
@@ -166,6 +168,17 @@ struct entry *lookup_write_str(struct client *c, const struct slice *key, bool *
 struct ks_key cmd_key(struct client *c, const struct slice *key);
 /* Delete as a command's effect. async: UNLINK. */
 void cmd_delete(struct client *c, struct entry *e, int db);
+
+/* How a CMD_LOCK_SELF function takes a partition: inside of EXEC all are locked already. */
+static inline bool cmd_part_trylock(struct client *c, uint32_t part)
+{
+	return c->ac->in_exec || ks_part_trylock(c->srv->ks, part);
+}
+static inline void cmd_part_unlock(struct client *c, uint32_t part)
+{
+	if (!c->ac->in_exec)
+		ks_part_unlock(c->srv->ks, part);
+}
 
 /* Called by a CMD_LOCK_SELF function instead of replying: a partition is busy. The command runs
  * again later. */

@@ -8,6 +8,7 @@
 #include "app/commands/connection.h"
 
 #include "app/commands/monitor.h"
+#include "app/commands/multi.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -256,6 +257,7 @@ void reset_command(struct client *c)
 	}
 	monitor_stop(c);
 	pubsub_client_forget(c);
+	tx_discard(c);
 	if (password_needed(c->srv->cfg))
 		clear |= CLIENT_AUTHENTICATED;
 	else

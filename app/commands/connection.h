@@ -66,6 +66,8 @@ struct client_view {
 	int db, fd;
 	int64_t created_ms, active_ms;
 	unsigned subs[PUBSUB_KINDS];
+	int multi; /* commands queued; -1: no MULTI */
+	size_t multi_mem;
 	size_t qbuf, qbuf_free, argv_mem, obuf, total;
 	const struct command *cmd;
 	char *name, *user; /* owned; NULL: none, "default" */

@@ -100,7 +100,7 @@ void debug_object(struct client *c)
 	struct ks_key key = cmd_key(c, &c->argv[2]);
 	const struct entry *e;
 
-	if (!ks_part_trylock(c->srv->ks, key.part)) {
+	if (!cmd_part_trylock(c, key.part)) {
 		cmd_retry(c);
 		return;
 	}
@@ -113,7 +113,7 @@ void debug_object(struct client *c)
 		reply_object(c, e);
 	else
 		reply_err(c, REPLY_NO_KEY);
-	ks_part_unlock(c->srv->ks, key.part);
+	cmd_part_unlock(c, key.part);
 }
 
 /* --- POPULATE --------------------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 #include "app/commands/connection.h"
 #include "app/commands/evict.h"
 #include "app/commands/monitor.h"
+#include "app/commands/multi.h"
 #include "app/commands/notify.h"
 #include "app/control.h"
 #include "app/latency.h"
@@ -98,28 +99,50 @@ static const char misconf_rdb[] =
 /* The last snapshot has failed. For want of room in the pool, only removing helps, so what removes
  * is let through; otherwise it is an RDB file that cannot be written, and all is as in Redis, where
  * PING tells it too. */
-static const char *refuse_unsaved(const struct server *srv, const struct command *cmd)
+static const char *refuse_unsaved(
+	const struct server *srv, const struct command *cmd, uint32_t flags)
 {
 	if (!flag_on(&srv->snapshot_failed) || !flag_on(&srv->cfg->stop_writes_on_bgsave_error))
 		return NULL;
 	if (flag_on(&srv->snapshot_no_room))
-		return cmd->flags & CMD_DENYOOM ? misconf_full : NULL;
+		return flags & CMD_DENYOOM ? misconf_full : NULL;
 	if (__atomic_load_n(&srv->cfg->nr_save, __ATOMIC_RELAXED) == 0)
 		return NULL;
-	return (cmd->flags & CMD_WRITE) || cmd->fn == ping_command ? misconf_rdb : NULL;
+	return (flags & CMD_WRITE) || cmd->fn == ping_command ? misconf_rdb : NULL;
+}
+
+/* What a command does; EXEC does what its commands do. */
+static uint32_t flags_of(const struct client *c, const struct command *cmd)
+{
+	return cmd->fn == exec_command ? cmd->flags | tx_flags(c) : cmd->flags;
+}
+
+/* Every one of them has the flag. */
+static bool all_have(const struct client *c, const struct command *cmd, uint32_t flag)
+{
+	return (cmd->flags & flag) && !(cmd->fn == exec_command && (tx_lacks(c) & flag));
+}
+
+/* What is queued takes memory, whatever it is. */
+static bool takes_memory(const struct client *c, const struct command *cmd)
+{
+	if (flags_of(c, cmd) & CMD_DENYOOM)
+		return true;
+	return (c->flags & CLIENT_MULTI) && cmd->fn != exec_command && cmd->fn != discard_command &&
+	       cmd->fn != quit_command && cmd->fn != reset_command;
 }
 
 /* The refusals that depend on the node's state, in Redis' order. NULL: none. */
 static const char *refuse_by_state(struct client *c, const struct command *cmd)
 {
 	struct server *srv = c->srv;
-	bool write = cmd->flags & CMD_WRITE;
+	bool write = flags_of(c, cmd) & CMD_WRITE;
 	bool replica = flag_on(&srv->is_replica);
 	const char *unsaved;
 
-	if (!evict_for_command(c->ac) && (cmd->flags & CMD_DENYOOM))
+	if (!evict_for_command(c->ac) && takes_memory(c, cmd))
 		return REPLY_OOM;
-	unsaved = refuse_unsaved(srv, cmd);
+	unsaved = refuse_unsaved(srv, cmd, flags_of(c, cmd));
 	if (unsaved)
 		return unsaved;
 	if (write && !replica && !repl_enough_replicas(srv))
@@ -134,10 +157,10 @@ static const char *refuse_while_absent(const struct client *c, const struct comm
 {
 	struct server *srv = c->srv;
 
-	if (flag_on(&srv->is_replica) && !(cmd->flags & CMD_STALE) &&
+	if (flag_on(&srv->is_replica) && !all_have(c, cmd, CMD_STALE) &&
 		!flag_on(&srv->cfg->replica_serve_stale_data) && !repl_link_up(srv))
 		return "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
-	if (flag_on(&srv->loading) && !(cmd->flags & CMD_LOADING))
+	if (flag_on(&srv->loading) && !all_have(c, cmd, CMD_LOADING))
 		return "LOADING Redis is loading the dataset in memory";
 	return NULL;
 }
@@ -172,6 +195,8 @@ static const char *refuse(struct client *c, const struct command *cmd, char text
 		return NULL;
 	if (!(cmd->flags & CMD_NO_AUTH) && connection_auth_required(c))
 		return "NOAUTH Authentication required.";
+	if ((c->flags & CLIENT_MULTI) && (cmd->flags & CMD_NO_MULTI))
+		return "ERR Command not allowed inside a transaction";
 	refusal = refuse_by_state(c, cmd);
 	if (!refusal)
 		refusal = refuse_subscriber(c, cmd, text);
@@ -180,7 +205,7 @@ static const char *refuse(struct client *c, const struct command *cmd, char text
 	if (refusal)
 		return refusal;
 	if ((c->flags & (CLIENT_REPLICA | CLIENT_MONITOR)) &&
-		(cmd->flags & (CMD_WRITE | CMD_READONLY | CMD_MAY_REPLICATE)))
+		(flags_of(c, cmd) & (CMD_WRITE | CMD_READONLY | CMD_MAY_REPLICATE)))
 		return "ERR Replica can't interact with the keyspace";
 	return NULL;
 }
@@ -192,7 +217,8 @@ static bool is_paused(struct client *c, const struct command *cmd)
 
 	if (until <= c->now_ms || is_applier(c) || (c->flags & CLIENT_REPLICA))
 		return false;
-	return !flag_on(&srv->pause_writes_only) || (cmd->flags & (CMD_WRITE | CMD_MAY_REPLICATE));
+	return !flag_on(&srv->pause_writes_only) ||
+	       (flags_of(c, cmd) & (CMD_WRITE | CMD_MAY_REPLICATE));
 }
 
 /* --- execution --- */
@@ -204,6 +230,10 @@ void command_lockset(struct client *c, const struct command *cmd, struct ks_lock
 
 	if (cmd->flags & CMD_LOCK_ALL) {
 		ks_lockset_all(ls);
+		return;
+	}
+	if (cmd->flags & CMD_LOCK_QUEUED) {
+		tx_lockset(c, ls);
 		return;
 	}
 	if ((cmd->first_key == 0 && !cmd->keys) || (cmd->flags & CMD_NOT_KEYS))
@@ -240,6 +270,20 @@ static void count_call(struct client *c, const struct command *cmd, uint64_t cyc
 	latency_add_us(c->srv, cmd->flags & CMD_FAST ? "fast-command" : "command", usec);
 }
 
+/* What the command touches is kept until it has ended; not if it does not hold the locks until
+ * then. */
+static inline void listening_begin(struct app_core *ac, const struct command *cmd)
+{
+	ac->listeners.in_command = !(cmd->flags & (CMD_LOCK_SELF | CMD_LOCK_QUEUED));
+}
+
+static inline void listening_end(struct app_core *ac)
+{
+	ac->listeners.in_command = false;
+	if (ac->listeners.nr_touched)
+		listeners_touched(ac);
+}
+
 void command_call(struct client *c, const struct command *cmd)
 {
 	/* In a batch, one command begins where the one before ended. */
@@ -247,7 +291,9 @@ void command_call(struct client *c, const struct command *cmd)
 	uint64_t errors = c->ac->error_replies;
 
 	c->cmd = cmd;
+	listening_begin(c->ac, cmd);
 	cmd->fn(c);
+	listening_end(c->ac);
 	if (c->retry)
 		return;
 	if (c->ac->error_replies != errors)
@@ -280,17 +326,17 @@ static bool log_stays_full(const struct server *srv)
 /* Room in the log for what the command may write. RUN_DONE: there is. */
 static enum run_result admit(struct client *c, const struct command *cmd, bool *refused)
 {
+	uint32_t flags = flags_of(c, cmd);
 	size_t need;
 	int rc;
 
 	*refused = false;
 	c->ac->admitted = 0;
 	c->ac->local = flag_on(&c->srv->is_replica);
-	if (is_applier(c) || c->ac->local || !(cmd->flags & (CMD_WRITE | CMD_MAY_REPLICATE)))
+	if (is_applier(c) || c->ac->local || !(flags & (CMD_WRITE | CMD_MAY_REPLICATE)))
 		return RUN_DONE;
-	need = record_bound(c);
-	rc = cmd->flags & CMD_DENYOOM ? propagate_admit_data(c->ac, need)
-				      : propagate_admit(c->ac, need);
+	need = record_bound(c) + (cmd->fn == exec_command ? c->tx->need : 0);
+	rc = flags & CMD_DENYOOM ? propagate_admit_data(c->ac, need) : propagate_admit(c->ac, need);
 	c->ac->admitted = need;
 	if (rc == -EAGAIN && log_stays_full(c->srv)) {
 		*refused = true;
@@ -411,7 +457,13 @@ static enum run_result reject(struct client *c, const struct command *cmd, const
 {
 	if (cmd)
 		c->ac->stats[cmd->id].rejected++;
-	reply_err(c, text);
+	tx_fail(c);
+	if (cmd && cmd->fn == exec_command) {
+		tx_discard(c);
+		reply_errf(c, "EXECABORT Transaction discarded because of: %s", text);
+	} else {
+		reply_err(c, text);
+	}
 	return RUN_DONE;
 }
 
@@ -460,7 +512,13 @@ enum run_result command_run(struct client *c, const struct command *cmd)
 		return reject(c, cmd, refusal);
 	if (is_paused(c, cmd))
 		return RUN_PAUSED;
+	if ((c->flags & CLIENT_MULTI) && tx_queues(cmd)) {
+		tx_queue(c, cmd, record_bound(c));
+		return RUN_DONE;
+	}
 	rc = admit(c, cmd, &refused);
+	if (refused && cmd->fn == exec_command)
+		tx_discard(c);
 	if (rc != RUN_DONE || refused)
 		return rc;
 	atomic_store_explicit(&c->last_cmd, cmd, memory_order_relaxed);

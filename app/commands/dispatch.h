@@ -48,6 +48,10 @@ void command_lockset(struct client *c, const struct command *cmd, struct ks_lock
 /* Executes with all locks held and counts it; effects stay in the client's core's propagation. */
 void command_call(struct client *c, const struct command *cmd);
 
+/* Sets the effects of the command that has just ended aside, for the record of its EXEC. */
+void propagate_collect(struct client *c);
+/* Has the command under way changed anything? */
+bool propagation_changed(const struct app_core *ac);
 /* Replication offset behind the effects logged since the core started a command; 0: none. */
 uint64_t propagate_effects(struct client *c);
 int propagation_create(struct propagation **out);

@@ -32,7 +32,7 @@ static void unlock_seen(struct client *c, uint32_t part)
 
 	if (off > c->gate)
 		c->gate = off;
-	ks_part_unlock(c->srv->ks, part);
+	cmd_part_unlock(c, part);
 }
 
 static bool expire_entry(struct client *c, struct entry *e)
@@ -81,7 +81,7 @@ static bool scan_run(struct scan *s, uint64_t *cursor, uint64_t count)
 		count > UINT64_MAX / SCAN_STEPS_PER_KEY ? UINT64_MAX : count * SCAN_STEPS_PER_KEY;
 	uint32_t part = ks_scan_part(ks, cur);
 
-	if (!ks_part_trylock(ks, part))
+	if (!cmd_part_trylock(s->c, part))
 		return false;
 	do {
 		uint32_t next = ks_scan_part(ks, cur);
@@ -89,7 +89,7 @@ static bool scan_run(struct scan *s, uint64_t *cursor, uint64_t count)
 		if (next != part) {
 			unlock_seen(s->c, part);
 			part = next;
-			if (!ks_part_trylock(ks, part)) {
+			if (!cmd_part_trylock(s->c, part)) {
 				*cursor = cur;
 				return true;
 			}
@@ -234,7 +234,7 @@ void key_cmd_randomkey(struct client *c)
 			reply_null(c);
 			return;
 		}
-		if (!ks_part_trylock(ks, (uint32_t)part)) {
+		if (!cmd_part_trylock(c, (uint32_t)part)) {
 			cmd_retry(c);
 			return;
 		}

@@ -14,9 +14,10 @@
 
 /* Of each event in a core's events; the key follows. */
 struct event_head {
-	const char *event;
+	const char *event; /* NULL: a message of PUBLISH in EXEC, to the channel of that name */
 	size_t key_len;
-	int db;
+	size_t text_len; /* the message behind the channel */
+	int db;          /* a message: enum pubsub_kind */
 };
 
 /* Does the node's configuration ask for events of the class? */
@@ -35,6 +36,9 @@ static inline void notify_publish(struct app_core *ac, uint64_t gate)
 	if (ac->events.len)
 		notify_publish_all(ac, gate);
 }
+/* PUBLISH in EXEC: the message takes its place among the events. */
+void notify_add_message(
+	struct app_core *ac, int kind, const struct slice *channel, const struct slice *text);
 /* Forgets it: the command runs again later. */
 void notify_forget(struct app_core *ac);
 /* One event outside any command: expiry, eviction. The key's partition is locked. */

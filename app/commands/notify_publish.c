@@ -40,12 +40,16 @@ static void tell(
 void notify_publish_all(struct app_core *ac, uint64_t gate)
 {
 	struct event_head head;
-	struct slice key;
+	struct slice key, text;
 
-	for (size_t at = 0; at < ac->events.len; at += sizeof(head) + key.len) {
+	for (size_t at = 0; at < ac->events.len; at += sizeof(head) + key.len + text.len) {
 		memcpy(&head, ac->events.ptr + at, sizeof(head));
 		key = (struct slice){ac->events.ptr + at + sizeof(head), head.key_len};
-		tell(ac, head.event, head.db, &key, gate);
+		text = (struct slice){key.ptr + key.len, head.text_len};
+		if (head.event)
+			tell(ac, head.event, head.db, &key, gate);
+		else
+			pubsub_publish(ac, (enum pubsub_kind)head.db, &key, &text, gate);
 	}
 	notify_forget(ac);
 }

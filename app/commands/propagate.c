@@ -29,6 +29,7 @@ struct effects {
 
 struct propagation {
 	struct effects before, main, after;
+	struct effects run; /* of the commands of EXEC that have ended */
 	struct encbuf record;
 	bool replaced, none, forced;
 	uint64_t dirty;
@@ -47,6 +48,7 @@ void propagation_destroy(struct propagation **p)
 	encbuf_fini(&(*p)->before.bytes);
 	encbuf_fini(&(*p)->main.bytes);
 	encbuf_fini(&(*p)->after.bytes);
+	encbuf_fini(&(*p)->run.bytes);
 	encbuf_fini(&(*p)->record);
 	free(*p);
 	*p = NULL;
@@ -60,6 +62,19 @@ static void effects_reset(struct effects *e)
 	e->db = 0;
 }
 
+/* Those of one command. */
+static void command_reset(struct propagation *p)
+{
+	if (p->before.nr)
+		effects_reset(&p->before);
+	if (p->after.nr)
+		effects_reset(&p->after);
+	if (p->main.nr)
+		effects_reset(&p->main);
+	p->replaced = p->none = p->forced = false;
+	p->dirty = 0;
+}
+
 void propagation_reset(struct app_core *ac)
 {
 	struct propagation *p = ac->prop;
@@ -67,16 +82,18 @@ void propagation_reset(struct app_core *ac)
 	if (!ac->has_effects)
 		return;
 	ac->has_effects = false;
-	if (p->before.nr)
-		effects_reset(&p->before);
-	if (p->after.nr)
-		effects_reset(&p->after);
-	if (p->main.nr)
-		effects_reset(&p->main);
+	command_reset(p);
+	if (p->run.nr)
+		effects_reset(&p->run);
 	p->record.len = 0;
 	encbuf_shrink(&p->record, KEEP_BYTES);
-	p->replaced = p->none = p->forced = false;
-	p->dirty = 0;
+}
+
+bool propagation_changed(const struct app_core *ac)
+{
+	const struct propagation *p = ac->prop;
+
+	return ac->has_effects && (p->dirty || p->before.nr || p->after.nr);
 }
 
 static struct propagation *effects_begin(struct client *c)
@@ -135,32 +152,78 @@ void prop_before(struct client *c, int db, int argc, const struct slice *argv)
 	encode_command(&e->bytes, argc, argv);
 }
 
-/* Builds the record of all effects. Returns false when there is none. */
-static bool build_record(struct client *c, struct propagation *p)
+static bool has_own(const struct propagation *p)
 {
-	struct encbuf *r = &p->record;
-	bool own = (p->dirty || p->forced) && !p->none;
-	unsigned nr = p->before.nr + p->after.nr + (own ? 1 : 0);
-	int db = 0;
+	return (p->dirty || p->forced) && !p->none;
+}
 
-	if (nr == 0)
-		return false;
-	r->len = 0;
-	if (nr > 1)
-		encode_word(r, "MULTI");
+static unsigned nr_effects(const struct propagation *p)
+{
+	return p->before.nr + p->after.nr + (has_own(p) ? 1 : 0);
+}
+
+/* Adds what the command has done; *db: the database that the bytes so far leave selected. */
+static void effects_add(struct client *c, struct propagation *p, struct encbuf *r, int *db)
+{
+	bool own = has_own(p);
+
 	if (p->before.nr) {
+		if (*db != 0) /* they expect to begin there */
+			encode_select(r, 0);
 		encbuf_add(r, p->before.bytes.ptr, p->before.bytes.len);
-		db = p->before.db;
+		*db = p->before.db;
 	}
-	if ((own || p->after.nr) && db != c->db) {
+	if ((own || p->after.nr) && *db != c->db) {
 		encode_select(r, c->db);
-		db = c->db;
+		*db = c->db;
 	}
 	if (own && p->replaced)
 		encbuf_add(r, p->main.bytes.ptr, p->main.bytes.len);
 	else if (own)
 		encode_command(r, (int)c->argc, c->argv);
 	encbuf_add(r, p->after.bytes.ptr, p->after.bytes.len);
+}
+
+static bool is_logged(const struct client *c)
+{
+	/* A stream is logged as it came, or is in the log already; writes to a writable replica
+	 * stay there. */
+	return !(c->flags & (CLIENT_MASTER | CLIENT_REPLAY)) && !c->ac->local;
+}
+
+void propagate_collect(struct client *c)
+{
+	struct propagation *p = c->ac->prop;
+
+	if (!c->ac->has_effects)
+		return;
+	c->ac->dirty_count += p->dirty;
+	if (is_logged(c)) {
+		unsigned nr = nr_effects(p);
+
+		if (nr)
+			effects_add(c, p, &p->run.bytes, &p->run.db);
+		p->run.nr += nr;
+	}
+	command_reset(p);
+}
+
+/* Builds the record of all effects. Returns false when there is none. */
+static bool build_record(struct client *c, struct propagation *p)
+{
+	struct encbuf *r = &p->record;
+	unsigned nr = p->run.nr + nr_effects(p);
+	int db = p->run.db;
+
+	if (nr == 0)
+		return false;
+	r->len = 0;
+	if (nr > 1)
+		encode_word(r, "MULTI");
+	if (p->run.nr)
+		encbuf_add(r, p->run.bytes.ptr, p->run.bytes.len);
+	if (nr > p->run.nr)
+		effects_add(c, p, r, &db);
 	if (db != 0)
 		encode_select(r, 0);
 	if (nr > 1)
@@ -171,19 +234,14 @@ static bool build_record(struct client *c, struct propagation *p)
 uint64_t propagate_effects(struct client *c)
 {
 	struct propagation *p = c->ac->prop;
-	uint64_t end = 0;
 
 	if (!c->ac->has_effects)
 		return 0;
 	if (p->dirty)
 		c->ac->dirty_count += p->dirty;
-	if (c->flags & (CLIENT_MASTER | CLIENT_REPLAY))
-		return 0; /* the stream is logged as it came, or is in the log already */
-	if (c->ac->local)
-		return 0; /* writes to a writable replica stay there */
-	if (build_record(c, p))
-		end = log_append(c->ac->log, p->record.ptr, p->record.len);
-	return end;
+	if (!is_logged(c) || !build_record(c, p))
+		return 0;
+	return log_append(c->ac->log, p->record.ptr, p->record.len);
 }
 
 void propagate_del(struct app_core *ac, uint32_t part, int db, struct slice key, bool unlink)

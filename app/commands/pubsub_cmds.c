@@ -4,7 +4,11 @@
  */
 #include "app/commands/pubsub_cmds.h"
 
+#include "app/commands/notify.h"
 #include "app/pubsub.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 /* The number that goes with a confirmation: shard channels count for themselves. */
 static int64_t subscriptions(const struct client *c, enum pubsub_kind kind)
@@ -120,6 +124,12 @@ static void publish(struct client *c, enum pubsub_kind kind)
 {
 	size_t nr;
 
+	if (c->ac->in_exec) {
+		notify_add_message(c->ac, kind, &c->argv[1], &c->argv[2]);
+		prop_force(c);
+		reply_int(c, (int64_t)pubsub_receivers(c->srv, kind, &c->argv[1]));
+		return;
+	}
 	if (!(c->flags & (CLIENT_MASTER | CLIENT_REPLAY)) && pubsub_is_behind(c->srv)) {
 		pubsub_core_work(c->ac); /* it may be this core */
 		cmd_retry(c);

@@ -129,11 +129,15 @@ static void become_master(struct client *c)
 	rte_spinlock_lock(&r->lock);
 	r->master_host[0] = 0; /* whoever names the same master again means it */
 	rte_spinlock_unlock(&r->lock);
-	if (!post_role(c->srv, c->id, detach_run)) {
+	if (!post_role(c->srv, c->ac->in_exec ? 0 : c->id, detach_run)) {
 		reply_err(c, "ERR busy, try again");
 		return;
 	}
 	server_log(c->srv, 2, "repl: REPLICAOF NO ONE from %s", c->peer);
+	if (c->ac->in_exec) { /* where nothing may wait */
+		reply_ok(c);
+		return;
+	}
 	c->flags |= CLIENT_BLOCKED; /* until the new id is durable */
 	c->block = BLOCK_CONTROL;
 	c->block_until_ms = 0;
@@ -433,7 +437,7 @@ static void cmd_wait(struct client *c)
 		return;
 	}
 	have = repl_count_acked(c->srv, c->last_write_off);
-	if ((int64_t)have >= want) {
+	if ((int64_t)have >= want || c->ac->in_exec) {
 		reply_int(c, have);
 		return;
 	}

@@ -41,6 +41,7 @@ static struct command *const families[] = {
 	server_commands,
 	repl_commands,
 	pubsub_commands,
+	multi_commands,
 };
 
 static uint32_t name_hash(const struct command *parent, const char *name, size_t len)

@@ -169,6 +169,19 @@ unsigned entry_freq(const struct keyspace *ks, const struct entry *e, int64_t no
 void entry_set_idle(struct keyspace *ks, struct entry *e, uint64_t idle_s, int64_t now_ms);
 void entry_set_freq(struct keyspace *ks, struct entry *e, unsigned freq, int64_t now_ms);
 
+/* --- whoever listens to changes --- */
+
+/* touch() is called for every key that changes, comes or goes (but not for whole databases), in
+ * partitions that somebody listens to; the partition is locked. Of one that changes or goes, before
+ * it does, and perhaps though in the end nothing changes. Set once, before the cores run. */
+struct ks_touch_ops {
+	void (*touch)(void *ctx, unsigned core, int db, const struct ks_key *k, bool created);
+	void *ctx;
+};
+void ks_set_touch(struct keyspace *ks, const struct ks_touch_ops *ops);
+/* One more (1) or one less (-1) listens to the partition, which is locked. */
+void ks_part_listen(struct keyspace *ks, uint32_t part, int by);
+
 /* --- entries: writing (partition locked; core = index of the calling poll core) --- */
 
 #define KS_KEEP_TTL 1u /* keep the present expiry; without it a new value has none */

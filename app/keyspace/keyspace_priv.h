@@ -51,6 +51,7 @@ struct ks_part {
 	uint64_t written;            /* guarded by lock */
 	uint64_t snap_done;          /* guarded by lock: epoch whose walk is complete here */
 	_Atomic int64_t next_expire; /* written under lock */
+	uint32_t nr_listeners;       /* guarded by lock */
 } __attribute__((aligned(KS_CACHE_LINE)));
 
 struct grave;
@@ -70,6 +71,11 @@ struct keyspace {
 	atomic_uint samples;
 	atomic_int lfu_log_factor;
 	atomic_int lfu_decay_min;
+
+	/* somebody has listened to some partition at some time; written under the lock of the first
+	 * one, so who holds its lock sees it */
+	atomic_bool listened;
+	struct ks_touch_ops touch_ops;
 
 	/* snapshots: written with all partitions locked, read with one */
 	atomic_bool snap_active;
@@ -122,9 +128,19 @@ struct ks_place ks_place_of(struct keyspace *ks, int db, const struct entry *e);
  * whether it was resizing when the calling operation began. */
 void ks_cell_step(struct keyspace *ks, uint32_t part, struct ks_cell *cell, bool before);
 
+/* Tells who listens to the partition of k; of e, whose name has to be hashed first. */
+void ks_touch_key(struct keyspace *ks, unsigned core, int db, const struct ks_key *k, bool created);
+void ks_touch_entry(struct keyspace *ks, unsigned core, int db, const struct entry *e);
+static inline bool ks_listened(const struct keyspace *ks)
+{
+	return atomic_load_explicit(&ks->listened, memory_order_relaxed);
+}
+
 /* Before e changes or goes: hands it to a snapshot that has not saved it, and stamps it. */
 static inline void ks_before_change(struct keyspace *ks, unsigned core, int db, struct entry *e)
 {
+	if (__builtin_expect(ks_listened(ks), 0))
+		ks_touch_entry(ks, core, db, e);
 	if (e->epoch == (uint16_t)ks->epoch)
 		return;
 	if (atomic_load_explicit(&ks->snap_active, memory_order_relaxed))

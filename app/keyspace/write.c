@@ -24,9 +24,34 @@ void ks_detach(struct keyspace *ks, int db, const struct ks_place *place)
 	ks_cell_step(ks, place->part, cell, before);
 }
 
+void ks_set_touch(struct keyspace *ks, const struct ks_touch_ops *ops)
+{
+	ks->touch_ops = *ops;
+}
+
+void ks_part_listen(struct keyspace *ks, uint32_t part, int by)
+{
+	ks->parts[part].nr_listeners += (uint32_t)by;
+	if (!ks_listened(ks))
+		atomic_store_explicit(&ks->listened, true, memory_order_relaxed);
+}
+
+void ks_touch_key(struct keyspace *ks, unsigned core, int db, const struct ks_key *k, bool created)
+{
+	if (ks->parts[k->part].nr_listeners)
+		ks->touch_ops.touch(ks->touch_ops.ctx, core, db, k, created);
+}
+
+void ks_touch_entry(struct keyspace *ks, unsigned core, int db, const struct entry *e)
+{
+	struct ks_key k = ks_key(ks, entry_key_ptr(e), e->key_len);
+
+	ks_touch_key(ks, core, db, &k, false);
+}
+
 /* Adds a new entry (taken on success), with its expiry if it has one. */
-static bool attach(
-	struct keyspace *ks, struct ks_cell *cell, const struct ks_key *k, struct entry *e)
+static bool attach(struct keyspace *ks, unsigned core, int db, struct ks_cell *cell,
+	const struct ks_key *k, struct entry *e)
 {
 	bool before = resizing(cell);
 
@@ -38,6 +63,8 @@ static bool attach(
 	if (entry_has_expire(e))
 		ks_ttl_add(ks, k->part, cell, e);
 	ks_cell_step(ks, k->part, cell, before);
+	if (__builtin_expect(ks_listened(ks), 0))
+		ks_touch_key(ks, core, db, k, true);
 	return true;
 }
 
@@ -102,7 +129,7 @@ static struct entry *value_set(struct keyspace *ks, unsigned core, int db, const
 	if (!e)
 		return NULL;
 	e->lru = ks_lru_new(ks, now_ms) & KS_LRU_MASK;
-	if (!attach(ks, place.cell, k, e)) {
+	if (!attach(ks, core, db, place.cell, k, e)) {
 		entry_free_shell(e);
 		return NULL;
 	}
@@ -306,9 +333,9 @@ struct entry *ks_set_expire(
 {
 	struct ks_place place;
 
+	ks_before_change(ks, core, db, e); /* it counts as a change even if the time is the same */
 	if (entry_expire(e) == at_ms)
 		return e;
-	ks_before_change(ks, core, db, e);
 	place = ks_place_of(ks, db, e);
 	if (at_ms == KS_NO_EXPIRE)
 		return expire_drop(ks, &place, e);
@@ -328,8 +355,8 @@ void ks_del(struct keyspace *ks, unsigned core, int db, struct entry *e)
 }
 
 /* A new entry for another name with the value v and e's expiry. Takes v on success. */
-static struct entry *duplicate(struct keyspace *ks, const struct entry *e, const struct value *v,
-	int to_db, const struct ks_key *to, uint32_t lru)
+static struct entry *duplicate(struct keyspace *ks, unsigned core, const struct entry *e,
+	const struct value *v, int to_db, const struct ks_key *to, uint32_t lru)
 {
 	struct ks_cell *cell = ks_cell_create(ks, to_db, to->part);
 	struct entry *n;
@@ -342,7 +369,7 @@ static struct entry *duplicate(struct keyspace *ks, const struct entry *e, const
 	n->lru = lru & KS_LRU_MASK;
 	if (entry_has_expire(e))
 		entry_set_expire_ms(n, entry_expire_ms(e));
-	if (!attach(ks, cell, to, n)) {
+	if (!attach(ks, core, to_db, cell, to, n)) {
 		entry_free_shell(n);
 		return NULL;
 	}
@@ -357,7 +384,7 @@ struct entry *ks_move(struct keyspace *ks, unsigned core, int db, struct entry *
 	struct entry *n;
 
 	ASSERT(!ks_find(ks, to_db, to));
-	n = duplicate(ks, e, &v, to_db, to, e->lru);
+	n = duplicate(ks, core, e, &v, to_db, to, e->lru);
 	if (!n)
 		return NULL;
 	ks_before_change(ks, core, db, e);
@@ -376,7 +403,7 @@ struct entry *ks_copy(struct keyspace *ks, unsigned core, int db, const struct e
 	ASSERT(!ks_find(ks, to_db, to));
 	if (!value_copy(e, &v))
 		return NULL;
-	n = duplicate(ks, e, &v, to_db, to, ks_lru_new(ks, now_ms));
+	n = duplicate(ks, core, e, &v, to_db, to, ks_lru_new(ks, now_ms));
 	if (!n)
 		value_release(&v);
 	return n;

@@ -6,6 +6,7 @@
 #include "app/commands/connection.h"
 
 #include "app/commands/monitor.h"
+#include "app/commands/multi.h"
 #include "app/commands/server_cmds.h"
 #include "app/server.h"
 #include "dataplane/clock.h"
@@ -86,6 +87,11 @@ unsigned pubsub_client_count(const struct client *c, enum pubsub_kind kind)
 void pubsub_client_forget(struct client *c)
 {
 	memset(current->nr_subs, 0, sizeof(current->nr_subs));
+}
+
+void tx_discard(struct client *c)
+{
+	client_flags_change(c, 0, CLIENT_MULTI);
 }
 
 bool client_unblock_request(struct client *c, bool with_error)

@@ -118,6 +118,7 @@ struct command connection_commands[] = {{"select", select_db, 2}, {0}};
 struct command server_commands[] = {{"multi", no_effect, 1}, {"exec", no_effect, 1}, {0}};
 struct command repl_commands[] = {{0}};
 struct command pubsub_commands[] = {{0}};
+struct command multi_commands[] = {{0}};
 
 struct node {
 	struct config cfg;
