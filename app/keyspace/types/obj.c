@@ -2,11 +2,13 @@
 #include "app/keyspace/types/obj.h"
 
 #include "app/keyspace/types/hash.h"
+#include "app/keyspace/types/set.h"
 #include "app/keyspace/types/zset.h"
 #include "checks.h"
 
 /* By enum obj_type. */
 static const struct obj_ops *const types[] = {
+	[OBJ_SET] = &set_ops,
 	[OBJ_HASH] = &hash_ops,
 	[OBJ_ZSET] = &zset_ops,
 	[OBJ_STREAM] = NULL,
