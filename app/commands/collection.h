@@ -17,6 +17,7 @@
 #define MILLRACE_APP_COMMANDS_COLLECTION_H
 
 #include "app/commands/command.h"
+#include "app/keyspace/types/listpack.h"
 #include "app/keyspace/types/obj.h"
 
 struct coll {
@@ -46,5 +47,28 @@ bool coll_store(struct client *c, const struct slice *key, struct obj *o, bool r
 
 /* The limits in force. */
 struct obj_limits coll_limits(const struct client *c);
+
+/* --- replies --- */
+
+/* An element as a bulk string. */
+void coll_reply(struct client *c, const struct lp_val *val);
+
+/* No command replies more random elements than this, which would keep a core busy for seconds. */
+#define COLL_RANDOM_MAX ((size_t)1 << 26)
+
+/* HSCAN, SSCAN, ZSCAN. */
+struct coll_scan {
+	struct client *c;
+	struct slice pattern; /* ptr NULL: all */
+	size_t nr_visited;
+	size_t nr_replied;
+};
+/* Visits some members of o by coll_scan_visit() and returns the next cursor, 0 at the end. */
+typedef uint64_t (*coll_scan_fn)(struct coll_scan *scan, const struct obj *o, uint64_t cursor);
+/* Runs the command: key and cursor are argv[1] and argv[2], its options follow. */
+void coll_scan(struct client *c, enum obj_type type, coll_scan_fn step);
+/* A member, which goes into the reply if it matches, and what stands beside it (may be NULL). */
+void coll_scan_visit(
+	struct coll_scan *scan, const struct lp_val *name, const struct lp_val *beside);
 
 #endif

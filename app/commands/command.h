@@ -82,6 +82,7 @@ struct command {
 extern struct command string_commands[];
 extern struct command bitmap_commands[];
 extern struct command key_commands[]; /* generic */
+extern struct command hash_commands[];
 extern struct command pubsub_commands[];
 extern struct command multi_commands[];      /* MULTI EXEC WATCH ... */
 extern struct command connection_commands[]; /* AUTH HELLO CLIENT ... */

@@ -52,6 +52,16 @@ bool key_len_allowed(struct client *c, uint64_t size, uint64_t extra);
  * where that must not be (a replica) or cannot be now (the log is full). */
 bool key_expire_found(struct client *c, struct entry *e, const struct ks_key *k);
 
+/* The options of a SCAN. ptr NULL: none was given, or a pattern that matches all. */
+struct key_scan_opts {
+	struct slice pattern, type;
+	int64_t count;
+};
+/* The cursor, which is any number that strtoul() takes but for leading blanks, as in Redis. */
+bool key_scan_cursor(struct client *c, const struct slice *arg, uint64_t *cursor);
+/* argv from there on; TYPE only where keys are scanned. Both reply the error. */
+bool key_scan_opts(struct client *c, uint32_t from, bool keys, struct key_scan_opts *opts);
+
 /* As TYPE says it; "none" for NULL. */
 const char *key_type_name(const struct entry *e);
 

@@ -18,8 +18,7 @@
 
 struct scan {
 	struct client *c;
-	struct slice pattern; /* ptr NULL: all */
-	struct slice type;    /* ptr NULL: all */
+	struct key_scan_opts opts;
 	size_t nr_keys;
 	struct entry *expired[SCAN_EXPIRED_MAX];
 	unsigned nr_expired;
@@ -45,19 +44,24 @@ static bool expire_entry(struct client *c, struct entry *e)
 
 /* --- SCAN ------------------------------------------------------------------------------------- */
 
+static bool matches(const struct slice *pattern, const struct slice *s)
+{
+	return !pattern->ptr || glob_match(pattern->ptr, pattern->len, s->ptr, s->len, false);
+}
+
 static void scan_visit(void *ctx, int db, struct entry *e)
 {
 	struct scan *s = ctx;
 	struct slice key = entry_key(e);
 
-	if (s->pattern.ptr && !glob_match(s->pattern.ptr, s->pattern.len, key.ptr, key.len, false))
+	if (!matches(&s->opts.pattern, &key))
 		return;
 	if (entry_expired(e, s->c->now_ms)) {
 		if (s->nr_expired < SCAN_EXPIRED_MAX)
 			s->expired[s->nr_expired++] = e;
 		return;
 	}
-	if (s->type.ptr && !arg_is(&s->type, key_type_name(e)))
+	if (s->opts.type.ptr && !arg_is(&s->opts.type, key_type_name(e)))
 		return;
 	reply_bulk(s->c, key.ptr, key.len);
 	s->nr_keys++;
@@ -102,8 +106,7 @@ static bool scan_run(struct scan *s, uint64_t *cursor, uint64_t count)
 	return true;
 }
 
-/* What strtoul() takes but for leading blanks, as Redis. */
-static bool parse_cursor(struct client *c, const struct slice *arg, uint64_t *cursor)
+bool key_scan_cursor(struct client *c, const struct slice *arg, uint64_t *cursor)
 {
 	char text[32];
 	char *end = text;
@@ -120,24 +123,25 @@ static bool parse_cursor(struct client *c, const struct slice *arg, uint64_t *cu
 	return false;
 }
 
-static bool scan_opts(struct client *c, struct scan *s, int64_t *count)
+bool key_scan_opts(struct client *c, uint32_t from, bool keys, struct key_scan_opts *opts)
 {
-	for (uint32_t i = 2; i < c->argc; i += 2) {
+	*opts = (struct key_scan_opts){.count = 10};
+	for (uint32_t i = from; i < c->argc; i += 2) {
 		const struct slice *a = &c->argv[i], *value = &c->argv[i + 1];
 
 		if (i + 1 == c->argc)
 			goto syntax;
 		if (arg_is(a, "count")) {
-			if (!arg_int_reply(c, value, count))
+			if (!arg_int_reply(c, value, &opts->count))
 				return false;
-			if (*count < 1)
+			if (opts->count < 1)
 				goto syntax;
 		} else if (arg_is(a, "match")) {
 			bool all = value->len == 1 && value->ptr[0] == '*';
 
-			s->pattern = all ? (struct slice){0} : *value;
-		} else if (arg_is(a, "type")) {
-			s->type = *value;
+			opts->pattern = all ? (struct slice){0} : *value;
+		} else if (keys && arg_is(a, "type")) {
+			opts->type = *value;
 		} else {
 			goto syntax;
 		}
@@ -152,12 +156,11 @@ void key_cmd_scan(struct client *c)
 {
 	struct scan s = {.c = c};
 	uint64_t cursor;
-	int64_t count = 10;
 
-	if (!parse_cursor(c, &c->argv[1], &cursor) || !scan_opts(c, &s, &count))
+	if (!key_scan_cursor(c, &c->argv[1], &cursor) || !key_scan_opts(c, 2, true, &s.opts))
 		return;
 	reply_defer_begin(c);
-	if (!scan_run(&s, &cursor, (uint64_t)count)) {
+	if (!scan_run(&s, &cursor, (uint64_t)s.opts.count)) {
 		reply_defer_drop(c);
 		cmd_retry(c);
 		return;
@@ -172,7 +175,7 @@ static void keys_visit(void *ctx, int db, struct entry *e)
 	struct scan *s = ctx;
 	struct slice key = entry_key(e);
 
-	if (s->pattern.ptr && !glob_match(s->pattern.ptr, s->pattern.len, key.ptr, key.len, false))
+	if (!matches(&s->opts.pattern, &key))
 		return;
 	if (entry_expired(e, s->c->now_ms))
 		return;
@@ -182,11 +185,11 @@ static void keys_visit(void *ctx, int db, struct entry *e)
 
 void key_cmd_keys(struct client *c)
 {
-	struct scan s = {.c = c, .pattern = c->argv[1]};
+	struct scan s = {.c = c, .opts.pattern = c->argv[1]};
 	uint32_t nr = ks_nr_parts(c->srv->ks);
 
-	if (s.pattern.len == 1 && s.pattern.ptr[0] == '*')
-		s.pattern.ptr = NULL;
+	if (s.opts.pattern.len == 1 && s.opts.pattern.ptr[0] == '*')
+		s.opts.pattern.ptr = NULL;
 	reply_defer_begin(c);
 	for (uint32_t part = 0; part < nr; part++)
 		ks_walk_part(c->srv->ks, part, c->db, keys_visit, &s);

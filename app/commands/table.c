@@ -37,6 +37,7 @@ static struct command *const families[] = {
 	string_commands,
 	bitmap_commands,
 	key_commands,
+	hash_commands,
 	connection_commands,
 	server_commands,
 	repl_commands,

@@ -211,7 +211,9 @@ def same(command, node, redis):
     size = SCANS.get(name)
     if size and node[:2] == redis[:2] == (b"*", b"2"):
         (cursor, items), (wanted, others) = node[2], redis[2]
-        return cursor == wanted and sorted_parts(items[2], size) == sorted_parts(others[2], size)
+        if not b"0" == command[2] == cursor[2] == wanted[2]:
+            return True  # a part, as any would be: own checks go through all
+        return sorted_parts(items[2], size) == sorted_parts(others[2], size)
     return any(judge(command, node, redis) for judge in SAME)
 
 
