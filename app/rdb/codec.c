@@ -3,6 +3,7 @@
 
 /* By enum obj_type. */
 static const struct rdb_codec *const codecs[] = {
+	[OBJ_SET] = &rdb_set,
 	[OBJ_ZSET] = &rdb_zset,
 	[OBJ_HASH] = &rdb_hash,
 	[OBJ_STREAM] = NULL,

@@ -31,6 +31,7 @@ struct rdb_codec {
 };
 
 extern const struct rdb_codec rdb_hash;
+extern const struct rdb_codec rdb_set;
 extern const struct rdb_codec rdb_zset;
 
 /* NULL: a type that is not stored here. */

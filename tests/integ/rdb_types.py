@@ -28,8 +28,18 @@ def zsets():
     yield "large", ["ZADD"] + [word for i in range(3000) for word in (i % 700 / 9, f"m{i}")]
 
 
+def sets():
+    yield "ints-16", ["SADD", "1", "-5", "300"]
+    yield "ints-32", ["SADD", "1", "70000", "-70000"]
+    yield "ints-64", ["SADD", "1", "9223372036854775807", "-9223372036854775808"]
+    yield "full", ["SADD"] + [i * i for i in range(512)]
+    yield "many-ints", ["SADD"] + [i * i for i in range(513)]
+    yield "words", ["SADD", "a", "", "7", "01", LONG]
+    yield "large", ["SADD"] + [f"m{i}" for i in range(3000)]
+
+
 # By what creates a key: its words, and commands that come after it.
-TYPES = {"hash": hashes, "zset": zsets}
+TYPES = {"hash": hashes, "set": sets, "zset": zsets}
 
 
 def fill(stock):

@@ -10,11 +10,22 @@
 #include "repl/rdb_dump.h"
 #include "tests/support/rdb_trace.h"
 
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 
-#include <cmocka.h>
+/* Ends a test, and a fuzz target, with a message. */
+__attribute__((format(printf, 1, 2), noreturn)) static inline void values_fail(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+	abort();
+}
 
 #define BYTES(text) text, sizeof(text) - 1
 
@@ -92,7 +103,7 @@ static inline struct bytes values_write(const struct obj *o)
 	rdb_writer_init(&w, (struct rdb_sink){bytes_sink, &out}, RDB_WRITE_COMPRESS);
 	rdb_write_byte(&w, (uint8_t)codec->form(o));
 	codec->write(&w, o);
-	assert_int_equal(rdb_write_record_end(&w), 0);
+	BUG_ON(rdb_write_record_end(&w) != 0);
 	rdb_writer_fini(&w);
 	return out;
 }
@@ -104,8 +115,8 @@ static inline void values_digest(const struct obj *o, uint8_t out[20])
 	struct ks_key k = ks_key(ks, "k", 1);
 	struct obj copy;
 
-	assert_true(obj_ops(o)->copy(o, &copy));
-	assert_non_null(ks_set_obj(ks, 0, 0, &k, &copy, 0, 0));
+	BUG_ON(!obj_ops(o)->copy(o, &copy));
+	BUG_ON(!ks_set_obj(ks, 0, 0, &k, &copy, 0, 0));
 	ks_digest_value(ks_find(ks, 0, &k), out);
 	ks_destroy(&ks);
 }
@@ -117,7 +128,7 @@ static inline void values_assert_equal(const struct obj *a, const struct obj *b,
 	values_digest(a, one);
 	values_digest(b, two);
 	if (a->type != b->type || memcmp(one, two, sizeof(one)) != 0)
-		fail_msg("%s: the values differ", what);
+		values_fail("%s: the values differ", what);
 }
 
 /* Written and read again, it is the same, in the same encoding. */
@@ -127,9 +138,10 @@ static inline void values_assert_round_trip(const struct obj *o, const struct ob
 	struct built again = values_build(body.data, body.len, limits);
 
 	if (again.result != RDB_BUILT_VALUE)
-		fail_msg("what was written is refused: %d %s", (int)again.error, again.why);
+		values_fail("what was written is refused: %d %s", (int)again.error, again.why);
 	values_assert_equal(o, &again.obj, "written and read again");
-	assert_int_equal(again.obj.enc, o->enc);
+	if (again.obj.enc != o->enc)
+		values_fail("written and read again: encoding %u was %u", again.obj.enc, o->enc);
 	values_free(&again);
 	bytes_fini(&body);
 }
@@ -153,7 +165,8 @@ static inline void values_assert_hard(const void *body, size_t len)
 	for (size_t cut = 0; cut < len; cut++) {
 		struct built v = values_build(body, cut, &values_limits);
 
-		assert_int_equal(v.result, RDB_BUILT_REFUSED);
+		if (v.result != RDB_BUILT_REFUSED)
+			values_fail("cut to %zu bytes it is not refused", cut);
 	}
 	for (size_t at = 0; at < len; at++) {
 		for (unsigned bit = 0; bit < 8; bit++) {
@@ -195,7 +208,7 @@ static inline void values_assert_refused(const struct values_refused *cases, siz
 		if (cases[i].why == NULL ? v.result != RDB_BUILT_EMPTY
 					 : v.result != RDB_BUILT_REFUSED ||
 						   strstr(v.why, cases[i].why) == NULL)
-			fail_msg("%s: result %d error %d: %s", cases[i].what, (int)v.result,
+			values_fail("%s: result %d error %d: %s", cases[i].what, (int)v.result,
 				(int)v.error, v.why);
 		values_free(&v);
 	}

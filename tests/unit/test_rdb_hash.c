@@ -7,6 +7,12 @@
 #include "tests/support/rdb_old_blob.h"
 #include "tests/support/rdb_values.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
 static struct slice text(const char *s)
 {
 	return (struct slice){s, strlen(s)};

@@ -8,6 +8,12 @@
 #include "tests/support/rdb_old_blob.h"
 #include "tests/support/rdb_values.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
 #include <math.h>
 
 /* {a: 1, bb: 1.5, 70000: inf} */
