@@ -134,9 +134,9 @@ static bool restore_parse(struct client *c, const struct slice *payload, struct 
 	};
 	struct rdb_fault fault;
 
-	/* a master's limit need not be ours */
+	/* a master may be newer, and its limit need not be ours */
 	if (c->flags & (CLIENT_MASTER | CLIENT_REPLAY))
-		limits.max_string_bytes = SIZE_MAX / 4;
+		limits = (struct rdb_dump_limits){RDB_VERSION_MAX, RDB_TYPE_MAX, SIZE_MAX / 4};
 	rdb_build_init(&r->build, &obj_limits);
 	bool good = rdb_dump_parse(payload->ptr, payload->len, &limits, &upcalls, r, &r->scratch,
 			    &fault) == 0;
