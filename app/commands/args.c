@@ -100,6 +100,18 @@ size_t format_long_double(char *buf, size_t size, long double v)
 	return len;
 }
 
+int command_keys_counted(
+	const struct slice *argv, uint32_t argc, uint32_t at, uint32_t *pos, uint32_t max)
+{
+	int64_t nr;
+
+	if (at >= argc || !arg_int(&argv[at], &nr) || nr < 1 || nr > (int64_t)(argc - at - 1))
+		return -1;
+	for (uint32_t i = 0; i < (uint32_t)nr && i < max; i++)
+		pos[i] = at + 1 + i;
+	return (int)nr;
+}
+
 /* --- glob patterns ---------------------------------------------------------------------------- */
 
 static int fold(signed char ch, bool nocase)

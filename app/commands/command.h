@@ -84,7 +84,8 @@ extern struct command bitmap_commands[];
 extern struct command key_commands[]; /* generic */
 extern struct command hash_commands[];
 extern struct command pubsub_commands[];
-extern struct command multi_commands[];      /* MULTI EXEC WATCH ... */
+extern struct command multi_commands[]; /* MULTI EXEC WATCH ... */
+extern struct command list_commands[];
 extern struct command connection_commands[]; /* AUTH HELLO CLIENT ... */
 extern struct command server_commands[];     /* CONFIG INFO COMMAND DEBUG ... */
 extern struct command repl_commands[];       /* REPLICAOF PSYNC REPLCONF WAIT ROLE ... */
@@ -96,6 +97,10 @@ const struct command *command_lookup(const struct server *srv, const struct slic
 /* The positions of a command's keys, as command_keys_fn. */
 int command_keys(const struct command *cmd, const struct slice *argv, uint32_t argc, uint32_t *pos,
 	uint32_t max);
+
+/* A command_keys_fn's work where argv[at] tells how many keys follow it. */
+int command_keys_counted(
+	const struct slice *argv, uint32_t argc, uint32_t at, uint32_t *pos, uint32_t max);
 
 /* Builds the look-up table and fills in parent and id of every command. Once, before any other call
  * below; read-only afterwards, so any thread may look commands up. Aborts when two commands share a

@@ -38,6 +38,7 @@ static struct command *const families[] = {
 	bitmap_commands,
 	key_commands,
 	hash_commands,
+	list_commands,
 	connection_commands,
 	server_commands,
 	repl_commands,

@@ -6,6 +6,7 @@ static const struct rdb_codec *const codecs[] = {
 	[OBJ_SET] = &rdb_set,
 	[OBJ_ZSET] = &rdb_zset,
 	[OBJ_HASH] = &rdb_hash,
+	[OBJ_LIST] = &rdb_list,
 	[OBJ_STREAM] = NULL,
 };
 

@@ -33,6 +33,7 @@ struct rdb_codec {
 extern const struct rdb_codec rdb_hash;
 extern const struct rdb_codec rdb_set;
 extern const struct rdb_codec rdb_zset;
+extern const struct rdb_codec rdb_list;
 
 /* NULL: a type that is not stored here. */
 const struct rdb_codec *rdb_codec(enum obj_type type);

@@ -75,6 +75,8 @@ struct command server_commands[] = {
 struct command repl_commands[] = {{0}};
 struct command pubsub_commands[] = {{0}};
 struct command multi_commands[] = {{0}};
+struct command hash_commands[] = {{0}};
+struct command list_commands[] = {{0}};
 
 #define NR_TOP 14
 

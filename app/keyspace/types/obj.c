@@ -2,6 +2,7 @@
 #include "app/keyspace/types/obj.h"
 
 #include "app/keyspace/types/hash.h"
+#include "app/keyspace/types/list.h"
 #include "app/keyspace/types/set.h"
 #include "app/keyspace/types/zset.h"
 #include "checks.h"
@@ -11,6 +12,7 @@ static const struct obj_ops *const types[] = {
 	[OBJ_SET] = &set_ops,
 	[OBJ_HASH] = &hash_ops,
 	[OBJ_ZSET] = &zset_ops,
+	[OBJ_LIST] = &list_ops,
 	[OBJ_STREAM] = NULL,
 };
 
