@@ -7,6 +7,7 @@
  */
 #include "app/client.h"
 
+#include "app/client_cold.h"
 #include "app/client_limits.h"
 #include "app/client_priv.h"
 #include "app/commands/command.h"
@@ -45,33 +46,35 @@ struct client *client_create(struct app_core *ac, struct conn *conn, uint32_t fl
 	c->resp = 2;
 	c->now_ms = c->created_ms = c->last_active_ms = ac->now_ms;
 	c->out = conn ? conn_obuf(conn) : NULL;
-	c->own_bytes = sizeof(*c) + (conn ? conn_footprint(conn) : 0);
-	c->peer = c->local = "";
 	c->id = atomic_fetch_add(&ac->srv->next_client_id, 1);
-	c->user = strdup("default");
-	if (!c->user) {
-		free(c);
-		return NULL;
-	}
+	client_publish_own(c);
 	client_publish(c);
 	return c;
 }
 
-/* Without memory for them they stay unknown. */
+/* Those of its own connection over a DPDK port can be asked for at any time. Without memory for the
+ * others they stay unknown. */
 static void ends_set(struct client *c, const struct conn *conn)
 {
-	char peer[64], local[64];
+	char peer[CLIENT_ADDR], local[CLIENT_ADDR], *ends;
+	struct client_cold *cold;
 	size_t len;
 
-	conn_addr(conn, peer, local, sizeof(peer));
-	len = strlen(peer) + 1;
-	c->peer = c->local = "";
-	free(c->ends);
-	c->ends = malloc(len + strlen(local) + 1);
-	if (!c->ends)
+	if (conn == c->conn && conn_is_netdev(conn))
 		return;
-	c->peer = strcpy(c->ends, peer);
-	c->local = strcpy(c->ends + len, local);
+	cold = client_cold_get(c);
+	if (!cold)
+		return;
+	conn_addr(conn, peer, local, CLIENT_ADDR);
+	len = strlen(peer) + 1;
+	ends = malloc(len + strlen(local) + 1);
+	if (ends) {
+		strcpy(ends, peer);
+		strcpy(ends + len, local);
+	}
+	free(cold->ends); /* it is not in the registry: nobody looks */
+	cold->ends = ends;
+	cold->fd = ends ? conn_fd(conn) : 0;
 }
 
 void client_list_add(struct client *c, const struct conn *conn)
@@ -79,7 +82,6 @@ void client_list_add(struct client *c, const struct conn *conn)
 	struct server *srv = c->srv;
 
 	ends_set(c, conn);
-	c->fd = conn->fd;
 	rte_spinlock_lock(&srv->clients_lock);
 	TAILQ_INSERT_TAIL(&srv->clients, c, registry_link);
 	c->listed = true;
@@ -140,10 +142,8 @@ void client_destroy(struct client **cp)
 	}
 	reply_discard(c);
 	client_partial_drop(c);
-	free(c->ends);
+	client_cold_free(c);
 	free(c->in.buf);
-	free(c->name);
-	free(c->user);
 	free(c);
 	*cp = NULL;
 }
@@ -248,6 +248,7 @@ void client_block_add(struct client *c, enum client_block why, int64_t until_ms)
 	atomic_store_explicit(&c->unblock, 0, memory_order_relaxed);
 	client_publish_flags(c);
 	if (!c->in_blocked) {
+		ASSERT(!c->in_retry); /* they share a link */
 		c->in_blocked = true;
 		TAILQ_INSERT_TAIL(&c->ac->blocked, c, blocked_link);
 		atomic_fetch_add(&c->srv->nr_blocked, 1);
@@ -271,6 +272,13 @@ static const struct conn_ops client_conn_ops = {
 	.sent = on_sent,
 	.closed = on_closed,
 };
+
+void client_publish_own(struct client *c)
+{
+	size_t bytes = sizeof(*c) + client_cold_bytes(c) + (c->conn ? conn_footprint(c->conn) : 0);
+
+	atomic_store_explicit(&c->pub_own, (unsigned)bytes, memory_order_relaxed);
+}
 
 void client_publish(struct client *c)
 {
@@ -407,6 +415,10 @@ void client_unblock(struct client *c)
 		atomic_fetch_sub(&c->srv->nr_blocked, 1);
 	}
 	c->flags &= ~(CLIENT_BLOCKED | CLIENT_REPLY_SKIP);
+	if (c->block == BLOCK_WAIT) {
+		c->cold->wait_offset = 0;
+		c->cold->wait_replicas = 0;
+	}
 	c->block = BLOCK_NONE;
 	client_publish(c);
 	client_process(c);
@@ -424,7 +436,7 @@ static void check_blocked(struct client *c)
 	}
 	if (c->block == BLOCK_WAIT) {
 		int request = atomic_exchange_explicit(&c->unblock, 0, memory_order_relaxed);
-		unsigned n = repl_count_acked(srv, c->wait_offset);
+		unsigned n = repl_count_acked(srv, c->cold->wait_offset);
 
 		if (request == 2)
 			reply_err(c, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
@@ -432,7 +444,7 @@ static void check_blocked(struct client *c)
 			reply_err(c,
 				"UNBLOCKED force unblock from blocking operation, instance state changed "
 				"(master -> replica?)");
-		else if (request || (int)n >= c->wait_replicas ||
+		else if (request || (int)n >= c->cold->wait_replicas ||
 			 (c->block_until_ms && c->now_ms >= c->block_until_ms))
 			reply_int(c, n);
 		else

@@ -19,6 +19,7 @@
 #include <sys/queue.h>
 
 struct app_core;
+struct client_cold;
 struct client_pubsub;
 struct client_tx;
 struct command;
@@ -79,20 +80,24 @@ struct client {
 	/* read-mostly */
 	struct server *srv;
 	struct app_core *ac;
-	unsigned core_id;  /* index of the owning poll core */
-	struct conn *conn; /* NULL: no connection */
-	struct obuf *out;  /* where replies go; NULL: nowhere */
+	struct conn *conn;        /* NULL: no connection */
+	struct obuf *out;         /* where replies go; NULL: nowhere */
+	struct client_cold *cold; /* client_cold.h: owned; set under clients_lock; NULL: at rest */
+	unsigned core_id;         /* index of the owning poll core */
 
 	/* the command under way */
-	struct slice *argv; /* borrows: valid while the command runs */
 	uint32_t argc;
+	struct slice *argv;        /* borrows: valid while the command runs */
 	const struct command *cmd; /* the command or subcommand found */
 	int64_t now_ms;            /* Unix time of this burst */
 	int db;
-	uint8_t resp; /* 2 or 3 */
 	uint32_t flags;
-	bool retry;    /* the command asked to be run again: cmd_retry() */
-	uint64_t gate; /* replies queued so far wait for log_reply_mark() >= gate */
+	uint8_t resp; /* 2 or 3 */
+	bool retry;   /* the command asked to be run again: cmd_retry() */
+	bool in_waiters, in_dirty, in_retry, in_blocked; /* on the core's lists */
+	bool listed;                                     /* in srv->clients */
+	atomic_bool kill; /* set by CLIENT KILL from any core; the owner closes it */
+	uint64_t gate;    /* replies queued so far wait for log_reply_mark() >= gate */
 	uint64_t held_gate,
 		held_end; /* among the waiters: output before held_end waits for held_gate only */
 	struct resp_parser *partial; /* owned: an incomplete request; NULL: none is under way */
@@ -100,21 +105,21 @@ struct client {
 
 	/* blocked */
 	enum client_block block;
+	atomic_int unblock;     /* CLIENT UNBLOCK asked: 1 as a timeout, 2 with an error */
 	int64_t block_until_ms; /* 0: for ever */
-	uint64_t wait_offset;
-	int wait_replicas;
-	bool in_waiters, in_dirty, in_retry, in_blocked; /* on the core's lists */
-	TAILQ_ENTRY(client) waiter_link, retry_link, blocked_link;
+	union {                 /* it is on one of them at most */
+		TAILQ_ENTRY(client) retry_link;
+		TAILQ_ENTRY(client) blocked_link;
+	};
+	TAILQ_ENTRY(client) waiter_link;
 	TAILQ_ENTRY(client) dirty_link;
 	TAILQ_ENTRY(client) core_link;
-	TAILQ_ENTRY(client) monitor_link; /* CLIENT_MONITOR */
-	uint64_t last_write_off;          /* offset behind this client's last write (WAIT) */
+	uint64_t last_write_off; /* offset behind this client's last write (WAIT) */
 
 	/* statistics */
 	int64_t created_ms, last_active_ms;
 	int64_t soft_limit_since_ms;
 	uint64_t out_counted; /* output counted so far in the core's bytes_out */
-	uint64_t nr_commands, bytes_in, bytes_out;
 
 	struct replica *replica;      /* CLIENT_REPLICA */
 	struct client_tx *tx;         /* multi.h: owned; set under clients_lock */
@@ -122,17 +127,9 @@ struct client {
 	void *deferred;               /* reply.c: stack of replies under construction */
 
 	/* shared: guarded by srv->clients_lock but for the atomics */
-	size_t own_bytes; /* constant: it and its connection, without buffers */
 	uint64_t id;
-	char *name;               /* owned, NULL when not set */
-	char *user;               /* owned: name of the authenticated user, "default" */
-	const char *peer, *local; /* "ip:port" or "path:0", or "" */
-	char *ends;               /* owned: both */
-	int fd;                   /* -1: not a kernel socket */
-	bool listed;              /* in srv->clients */
-	atomic_int unblock;       /* CLIENT UNBLOCK asked: 1 as a timeout, 2 with an error */
-	atomic_bool kill;         /* set by CLIENT KILL from any core; the owner closes it */
-	atomic_uint pub_flags;    /* copy of flags for CLIENT LIST from other cores */
+	atomic_uint pub_own;   /* bytes: it, its cold part and its connection, without buffers */
+	atomic_uint pub_flags; /* copy of flags for CLIENT LIST from other cores */
 	_Atomic(const struct command *) last_cmd;
 	atomic_int pub_db;
 	atomic_uint pub_resp; /* protocol version for CLIENT LIST; 0 stands for 2 */
@@ -145,7 +142,8 @@ struct client {
  * owner who asks. */
 static inline size_t client_memory(const struct client *c)
 {
-	return c->own_bytes + atomic_load_explicit(&c->pub_qbuf, memory_order_relaxed) +
+	return atomic_load_explicit(&c->pub_own, memory_order_relaxed) +
+	       atomic_load_explicit(&c->pub_qbuf, memory_order_relaxed) +
 	       atomic_load_explicit(&c->pub_obuf, memory_order_relaxed);
 }
 

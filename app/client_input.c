@@ -6,6 +6,7 @@
 #include "app/client_priv.h"
 
 #include "app/batch.h"
+#include "app/client_cold.h"
 #include "app/client_limits.h"
 #include "app/commands/command.h"
 #include "app/commands/dispatch.h"
@@ -134,6 +135,7 @@ static bool command_ended(struct client *c, enum run_result rc)
 	case RUN_RETRY:
 		c->flags |= CLIENT_RETRY;
 		if (!c->in_retry) {
+			ASSERT(!c->in_blocked); /* they share a link */
 			c->in_retry = true;
 			TAILQ_INSERT_TAIL(&c->ac->retry, c, retry_link);
 		}
@@ -255,7 +257,6 @@ void client_on_data(struct conn *conn, const char *data, size_t len)
 		return;
 	}
 	c->now_ms = c->last_active_ms = c->ac->now_ms;
-	c->bytes_in += len;
 	c->ac->bytes_in += len;
 	if (c->in.pos == c->in.len && !client_is_stopped(c)) {
 		used = run_bytes(c, data, len, true);
@@ -267,7 +268,8 @@ void client_on_data(struct conn *conn, const char *data, size_t len)
 	limit = atomic_load_explicit(&c->srv->cfg->client_query_buffer_limit, memory_order_relaxed);
 	if (c->in.len - c->in.pos + len - used > limit ||
 		!inbuf_append(&c->in, data + used, len - used)) {
-		server_log(c->srv, 3, "client: closed peer=%s reason=query buffer limit", c->peer);
+		server_log(c->srv, 3, "client: closed peer=%s reason=query buffer limit",
+			client_peer(c, (char[CLIENT_ADDR]){0}));
 		client_abort(c);
 		return;
 	}

@@ -5,6 +5,7 @@
  */
 #include "app/client_limits.h"
 
+#include "app/client_cold.h"
 #include "app/client_priv.h"
 #include "app/control.h"
 #include "app/server.h"
@@ -69,7 +70,8 @@ bool client_output_exceeds(struct client *c)
 	if (over)
 		server_log(c->srv, 3,
 			"client: closed id=%llu peer=%s reason=output buffer limit bytes=%llu",
-			(unsigned long long)c->id, c->peer, (unsigned long long)len);
+			(unsigned long long)c->id, client_peer(c, (char[CLIENT_ADDR]){0}),
+			(unsigned long long)len);
 	return over;
 }
 
@@ -125,7 +127,8 @@ static void evict_clients(struct app_core *ac)
 		ac->evicted_clients++;
 		client_kick(c);
 		server_log(srv, 2, "client: evicted id=%llu peer=%s bytes=%zu",
-			(unsigned long long)c->id, c->peer, client_memory(c));
+			(unsigned long long)c->id, client_peer(c, (char[CLIENT_ADDR]){0}),
+			client_memory(c));
 	}
 	rte_spinlock_unlock(&srv->clients_lock);
 }
@@ -153,8 +156,11 @@ void client_limits_sweep(struct app_core *ac)
 
 	for (c = TAILQ_FIRST(&ac->clients); c; c = next) {
 		next = TAILQ_NEXT(c, core_link);
-		if (is_quiet(c))
+		if (is_quiet(c)) {
 			client_input_trim(c);
+			client_cold_trim(c);
+		}
+		client_publish_own(c);
 		client_publish(c);
 		if (atomic_load_explicit(&c->kill, memory_order_relaxed) ||
 			is_idle(c, timeout_ms) || (c->out && client_output_exceeds(c)))

@@ -18,6 +18,8 @@ static inline bool client_is_stopped(const struct client *c)
 /* client.c */
 void client_block_add(struct client *c, enum client_block why, int64_t until_ms);
 void client_publish_flags(struct client *c);
+/* What it takes of memory by itself, for others to read: it changes slowly, the sweep asks. */
+void client_publish_own(struct client *c);
 /* Makes the figures that other cores read those of now. */
 void client_publish(struct client *c);
 

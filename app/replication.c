@@ -5,6 +5,7 @@
 #include "app/replication.h"
 
 #include "app/apply.h"
+#include "app/client_cold.h"
 #include "app/commands/dispatch.h"
 #include "app/commands/encode.h"
 #include "app/control.h"
@@ -235,8 +236,8 @@ void repl_client_closed(struct client *c)
 		rte_spinlock_unlock(&r->lock);
 		if (c->replica->state == REPLICA_WAIT_SNAPSHOT)
 			atomic_fetch_sub(&r->snapshot_wanted, 1);
-		server_log(c->srv, 2, "repl: replica gone peer=%s port=%d", c->peer,
-			c->replica->listening_port);
+		server_log(c->srv, 2, "repl: replica gone peer=%s port=%d",
+			client_peer(c, (char[CLIENT_ADDR]){0}), c->replica->listening_port);
 	}
 	replica_destroy(&c->replica);
 }
@@ -348,8 +349,9 @@ static void drop(struct app_core *ac, struct replica *rep, const char *reason)
 
 	if (!c || (c->flags & CLIENT_CLOSE_AFTER))
 		return;
-	server_log(ac->srv, 3, "repl: replica dropped peer=%s port=%d off=%llu reason=%s", c->peer,
-		rep->listening_port, (unsigned long long)atomic_load(&rep->ack_off), reason);
+	server_log(ac->srv, 3, "repl: replica dropped peer=%s port=%d off=%llu reason=%s",
+		client_peer(c, (char[CLIENT_ADDR]){0}), rep->listening_port,
+		(unsigned long long)atomic_load(&rep->ack_off), reason);
 	client_abort(c);
 }
 

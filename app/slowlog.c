@@ -119,8 +119,8 @@ static struct slowlog_entry *entry_create(struct client *c, uint64_t duration_us
 	e->nr_args = 0;
 	entry_fill_args(e, c->argv, c->argc);
 	/* Only the owning core, this one, writes its clients' names: no lock is needed to read. */
-	snprintf(e->peer, sizeof(e->peer), "%s", c->peer);
-	snprintf(e->name, sizeof(e->name), "%s", c->name ? c->name : "");
+	client_peer(c, e->peer);
+	snprintf(e->name, sizeof(e->name), "%s", client_name(c) ? client_name(c) : "");
 	return e;
 }
 

@@ -10,6 +10,8 @@
 #ifndef MILLRACE_APP_SLOWLOG_H
 #define MILLRACE_APP_SLOWLOG_H
 
+#include "app/client_cold.h"
+
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,7 +35,7 @@ struct slowlog_entry {
 	uint64_t id;
 	int64_t time_s; /* Unix time at which it was logged */
 	uint64_t duration_us;
-	char peer[64], name[64]; /* the client's; a longer name is cut */
+	char peer[CLIENT_ADDR], name[64]; /* the client's; a longer name is cut */
 	uint32_t nr_args;
 	struct slowlog_arg args[SLOWLOG_MAX_ARGC];
 	char text[];

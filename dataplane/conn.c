@@ -59,9 +59,9 @@ static void tcp_closed(struct tcp_conn *tc, int reason)
 	struct conn *conn = tcp_conn_user(tc);
 
 	conn->closed = true;
-	conn->tcp = NULL;
-	TAILQ_INSERT_TAIL(&conn->core->closing, conn, link);
+	STAILQ_INSERT_TAIL(&conn->core->closing, conn, link);
 	conn->ops->closed(conn, reason);
+	conn->tcp = NULL;
 }
 
 static const struct tcp_ops tcp_user_ops = {
@@ -82,7 +82,6 @@ static struct conn *tcp_conn_wrap(struct core *core, const struct conn_ops *ops,
 	conn->ops = ops;
 	conn->user = user;
 	conn->kind = CONN_TCP;
-	conn->fd = -1;
 	return conn;
 }
 
@@ -171,13 +170,19 @@ int conn_connect(struct core *core, const struct sockaddr *sa, unsigned sa_len,
 
 size_t conn_footprint(const struct conn *conn)
 {
-	return sizeof(*conn) +
-	       (conn->kind == CONN_TCP && conn->tcp ? tcp_conn_footprint(conn->tcp) : 0);
+	if (conn->kind == CONN_SOCK)
+		return sizeof(struct conn_sock);
+	return sizeof(*conn) + (conn->tcp ? tcp_conn_footprint(conn->tcp) : 0);
+}
+
+int conn_fd(const struct conn *conn)
+{
+	return conn->kind == CONN_SOCK ? sock_of(conn)->fd : -1;
 }
 
 struct obuf *conn_obuf(struct conn *conn)
 {
-	return conn->kind == CONN_TCP && conn->tcp ? tcp_conn_obuf(conn->tcp) : &conn->sock_out;
+	return conn->kind == CONN_TCP ? tcp_conn_obuf(conn->tcp) : &sock_of(conn)->out;
 }
 
 void conn_push(struct conn *conn)
@@ -251,7 +256,7 @@ void conn_rx_resume(struct conn *conn)
 void conn_keepalive(struct conn *conn, unsigned idle_s)
 {
 	unsigned intvl = idle_s / 3 ? idle_s / 3 : 1;
-	int on = idle_s != 0, cnt = 3;
+	int on = idle_s != 0, cnt = 3, fd = conn_fd(conn);
 
 	if (conn->closed || conn->unix_sock)
 		return;
@@ -259,11 +264,11 @@ void conn_keepalive(struct conn *conn, unsigned idle_s)
 		tcp_conn_set_keepalive(conn->tcp, idle_s * 1000000ull, intvl * 1000000ull, 3);
 		return;
 	}
-	setsockopt(conn->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	if (on) {
-		setsockopt(conn->fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
-		setsockopt(conn->fd, IPPROTO_TCP, TCP_KEEPINTVL, &intvl, sizeof(intvl));
-		setsockopt(conn->fd, IPPROTO_TCP, TCP_KEEPCNT, &cnt, sizeof(cnt));
+		setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+		setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &intvl, sizeof(intvl));
+		setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &cnt, sizeof(cnt));
 	}
 }
 
@@ -303,24 +308,28 @@ void conn_addr(const struct conn *conn, char *peer, char *local, size_t size)
 
 	snprintf(peer, size, "?:0");
 	snprintf(local, size, "?:0");
-	if (conn->closed)
-		return;
 	if (conn->kind == CONN_TCP) {
-		struct tcp_conn_addr pa = tcp_conn_peer(conn->tcp), la = tcp_conn_local(conn->tcp);
+		struct tcp_conn_addr pa, la;
 
+		if (!conn->tcp)
+			return;
+		pa = tcp_conn_peer(conn->tcp);
+		la = tcp_conn_local(conn->tcp);
 		format_tcp(&pa, peer, size);
 		format_tcp(&la, local, size);
 		return;
 	}
+	if (conn->closed)
+		return;
 	memset(&ss, 0, sizeof(ss));
-	if (getsockname(conn->fd, (struct sockaddr *)&ss, &len) == 0)
+	if (getsockname(conn_fd(conn), (struct sockaddr *)&ss, &len) == 0)
 		format_sockaddr(&ss, local, size);
 	if (conn->unix_sock) {
 		snprintf(peer, size, "%s", local);
 		return;
 	}
 	len = sizeof(ss);
-	if (getpeername(conn->fd, (struct sockaddr *)&ss, &len) == 0)
+	if (getpeername(conn_fd(conn), (struct sockaddr *)&ss, &len) == 0)
 		format_sockaddr(&ss, peer, size);
 }
 
@@ -341,12 +350,12 @@ void conn_reap(struct core *core)
 {
 	struct conn *conn;
 
-	while ((conn = TAILQ_FIRST(&core->closing))) {
-		TAILQ_REMOVE(&core->closing, conn, link);
+	while ((conn = STAILQ_FIRST(&core->closing))) {
+		STAILQ_REMOVE_HEAD(&core->closing, link);
 		if (conn->kind == CONN_SOCK) {
 			if (conn->ops)
-				conn->ops->closed(conn, conn->reason);
-			obuf_fini(&conn->sock_out);
+				conn->ops->closed(conn, sock_of(conn)->reason);
+			obuf_fini(&sock_of(conn)->out);
 		}
 		free(conn);
 	}

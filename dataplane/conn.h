@@ -32,20 +32,17 @@ struct conn_ops {
 
 enum conn_kind {
 	CONN_TCP,  /* over a DPDK port */
-	CONN_SOCK, /* a kernel socket */
+	CONN_SOCK, /* a kernel socket: struct conn_sock */
 };
 
 struct conn {
 	struct core *core;
 	const struct conn_ops *ops;
 	void *user;
-	enum conn_kind kind;
+	struct tcp_conn *tcp;    /* CONN_TCP; until closed() has returned */
+	STAILQ_ENTRY(conn) link; /* once it is closed */
+	uint8_t kind;
 	bool rx_paused, closed, closing, connecting, want_write, unix_sock;
-	struct tcp_conn *tcp; /* CONN_TCP */
-	int fd;               /* CONN_SOCK */
-	int reason;           /* CONN_SOCK: why it ended */
-	struct obuf sock_out; /* CONN_SOCK */
-	TAILQ_ENTRY(conn) link;
 };
 
 static inline bool conn_is_netdev(const struct conn *conn)
@@ -53,8 +50,10 @@ static inline bool conn_is_netdev(const struct conn *conn)
 	return conn->kind == CONN_TCP;
 }
 
-/* What it takes of memory, bytes, without its buffers. */
+/* What it takes of memory at the moment, bytes, without its buffers. */
 size_t conn_footprint(const struct conn *conn);
+/* The descriptor of a kernel socket; otherwise, and when it is closed, -1. */
+int conn_fd(const struct conn *conn);
 /* The output stream; bytes appended are sent by conn_push(). */
 struct obuf *conn_obuf(struct conn *conn);
 void conn_push(struct conn *conn);
@@ -69,7 +68,8 @@ void conn_detach(struct conn *conn);
 void conn_rx_pause(struct conn *conn);
 void conn_rx_resume(struct conn *conn);
 void conn_keepalive(struct conn *conn, unsigned idle_s);
-/* "1.2.3.4:5", "[::1]:5" or "/path:0" */
+/* "1.2.3.4:5", "[::1]:5" or "/path:0". Of one over a DPDK port any thread may ask that keeps the
+ * owner from leaving closed(). */
 void conn_addr(const struct conn *conn, char *peer, char *local, size_t size);
 /* Peer is loopback or a unix socket. */
 bool conn_is_local(const struct conn *conn);

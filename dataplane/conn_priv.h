@@ -7,6 +7,19 @@
 
 #include "dataplane/conn.h"
 
+/* A connection over a kernel socket. */
+struct conn_sock {
+	struct conn conn; /* kind CONN_SOCK */
+	int fd;
+	int reason; /* why it ended */
+	struct obuf out;
+};
+
+static inline struct conn_sock *sock_of(const struct conn *conn)
+{
+	return (struct conn_sock *)conn;
+}
+
 int conn_sock_connect(struct core *core, const struct sockaddr *sa, unsigned sa_len,
 	const struct conn_ops *ops, void *user, struct conn **out);
 void conn_sock_end(struct conn *conn, int reason);

@@ -31,14 +31,15 @@ static void sock_interest(struct conn *conn)
 		ev.events |= EPOLLIN;
 	if (conn->want_write || conn->connecting)
 		ev.events |= EPOLLOUT;
-	epoll_ctl(conn->core->epoll_fd, EPOLL_CTL_MOD, conn->fd, &ev);
+	epoll_ctl(conn->core->epoll_fd, EPOLL_CTL_MOD, sock_of(conn)->fd, &ev);
 }
 
 static struct conn *sock_new(
 	struct core *core, int fd, const struct conn_ops *ops, void *user, bool connecting)
 {
 	struct epoll_event ev = {.events = connecting ? EPOLLOUT : EPOLLIN};
-	struct conn *conn = calloc(1, sizeof(*conn));
+	struct conn_sock *sock = calloc(1, sizeof(*sock));
+	struct conn *conn = sock ? &sock->conn : NULL;
 
 	if (!conn)
 		return NULL;
@@ -46,12 +47,12 @@ static struct conn *sock_new(
 	conn->ops = ops;
 	conn->user = user;
 	conn->kind = CONN_SOCK;
-	conn->fd = fd;
+	sock_of(conn)->fd = fd;
 	conn->connecting = connecting;
-	obuf_init(&conn->sock_out, &core->obufs);
+	obuf_init(&sock_of(conn)->out, &core->obufs);
 	ev.data.ptr = conn;
 	if (epoll_ctl(core->epoll_fd, EPOLL_CTL_ADD, fd, &ev)) {
-		obuf_fini(&conn->sock_out);
+		obuf_fini(&sock_of(conn)->out);
 		free(conn);
 		return NULL;
 	}
@@ -103,11 +104,11 @@ void conn_sock_end(struct conn *conn, int reason)
 	if (conn->closed)
 		return;
 	conn->closed = true;
-	conn->reason = reason;
-	epoll_ctl(conn->core->epoll_fd, EPOLL_CTL_DEL, conn->fd, NULL);
-	close(conn->fd);
-	conn->fd = -1;
-	TAILQ_INSERT_TAIL(&conn->core->closing, conn, link);
+	sock_of(conn)->reason = reason;
+	epoll_ctl(conn->core->epoll_fd, EPOLL_CTL_DEL, sock_of(conn)->fd, NULL);
+	close(sock_of(conn)->fd);
+	sock_of(conn)->fd = -1;
+	STAILQ_INSERT_TAIL(&conn->core->closing, conn, link);
 }
 
 void conn_sock_push(struct conn *conn)
@@ -115,12 +116,12 @@ void conn_sock_push(struct conn *conn)
 	struct iovec iov[SOCK_IOV];
 
 	while (!conn->closed && !conn->connecting) {
-		int n = obuf_iov(&conn->sock_out, iov, SOCK_IOV);
+		int n = obuf_iov(&sock_of(conn)->out, iov, SOCK_IOV);
 		ssize_t sent;
 
 		if (n == 0)
 			break;
-		sent = writev(conn->fd, iov, n);
+		sent = writev(sock_of(conn)->fd, iov, n);
 		conn->core->ctr.sock_writes++;
 		if (sent < 0) {
 			if (errno == EINTR)
@@ -136,7 +137,7 @@ void conn_sock_push(struct conn *conn)
 			return;
 		}
 		conn->core->ctr.tx_bytes += (uint64_t)sent;
-		obuf_consume(&conn->sock_out, (size_t)sent);
+		obuf_consume(&sock_of(conn)->out, (size_t)sent);
 	}
 	if (conn->closed)
 		return;
@@ -144,7 +145,7 @@ void conn_sock_push(struct conn *conn)
 		conn->want_write = false;
 		sock_interest(conn);
 	}
-	if (conn->closing && obuf_len(&conn->sock_out) == 0)
+	if (conn->closing && obuf_len(&sock_of(conn)->out) == 0)
 		conn_sock_end(conn, 0);
 }
 
@@ -159,7 +160,7 @@ void conn_sock_rx(struct conn *conn, bool pause)
 static void sock_read(struct conn *conn)
 {
 	struct core *core = conn->core;
-	ssize_t n = read(conn->fd, core->scratch, CORE_SCRATCH);
+	ssize_t n = read(sock_of(conn)->fd, core->scratch, CORE_SCRATCH);
 
 	core->ctr.sock_reads++;
 	if (n > 0) {
@@ -170,7 +171,7 @@ static void sock_read(struct conn *conn)
 	}
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n == 0 && obuf_len(&conn->sock_out) > 0) {
+	if (n == 0 && obuf_len(&sock_of(conn)->out) > 0) {
 		conn_sock_rx(conn, true); /* it has said its last, and gets what it asked for */
 		conn_close(conn);
 		return;
@@ -183,7 +184,7 @@ static void sock_connected(struct conn *conn)
 	int err = 0;
 	socklen_t len = sizeof(err);
 
-	if (getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &err, &len))
+	if (getsockopt(sock_of(conn)->fd, SOL_SOCKET, SO_ERROR, &err, &len))
 		err = errno;
 	if (err) {
 		conn_sock_end(conn, err);

@@ -60,7 +60,7 @@ int core_create(unsigned id, unsigned nr_cores, struct core **cores, const struc
 	core->ops = ops;
 	core->adaptive = adaptive;
 	core->epoll_fd = core->wake_fd = -1;
-	TAILQ_INIT(&core->closing);
+	STAILQ_INIT(&core->closing);
 	obuf_pool_init(&core->obufs, 0);
 	core_clock(core);
 	rc = -ENOMEM;

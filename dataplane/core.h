@@ -62,7 +62,7 @@ struct core_counters { /* single writer; read by telemetry */
 	uint64_t burst_max_us;
 };
 
-TAILQ_HEAD(conn_list, conn);
+STAILQ_HEAD(conn_list, conn);
 
 struct core {
 	/* read-mostly */

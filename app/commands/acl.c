@@ -55,7 +55,7 @@ static int shown(const struct slice *a)
 
 static void acl_whoami_command(struct client *c)
 {
-	reply_bulk_str(c, c->user ? c->user : "default");
+	reply_bulk_str(c, client_user(c));
 }
 
 static void acl_users_command(struct client *c)

@@ -13,8 +13,8 @@ void client_id_command(struct client *c)
 
 void client_getname_command(struct client *c)
 {
-	if (c->name)
-		reply_bulk_str(c, c->name);
+	if (client_name(c))
+		reply_bulk_str(c, client_name(c));
 	else
 		reply_null(c);
 }

@@ -30,7 +30,7 @@ enum client_type client_type_of(uint32_t flags)
 static void view_take(struct client_view *v, struct client *c)
 {
 	v->id = c->id;
-	v->fd = c->fd;
+	v->fd = c->cold && c->cold->ends ? c->cold->fd : -1;
 	v->flags = atomic_load_explicit(&c->pub_flags, memory_order_relaxed);
 	v->resp = atomic_load_explicit(&c->pub_resp, memory_order_relaxed);
 	v->db = atomic_load_explicit(&c->pub_db, memory_order_relaxed);
@@ -46,10 +46,9 @@ static void view_take(struct client_view *v, struct client *c)
 	v->multi_mem = c->tx ? atomic_load_explicit(&c->tx->shown_bytes, memory_order_relaxed) : 0;
 	v->argv_mem = 0; /* no command is under way, or it is the owner's business */
 	v->cmd = atomic_load_explicit(&c->last_cmd, memory_order_relaxed);
-	v->name = c->name ? strdup(c->name) : NULL;
-	v->user = c->user && strcmp(c->user, "default") != 0 ? strdup(c->user) : NULL;
-	snprintf(v->peer, sizeof(v->peer), "%s", c->peer);
-	snprintf(v->local, sizeof(v->local), "%s", c->local);
+	v->name = client_name(c) ? strdup(client_name(c)) : NULL;
+	client_peer(c, v->peer);
+	client_local(c, v->local);
 }
 
 int client_id_compare(const void *a, const void *b)
@@ -101,10 +100,8 @@ size_t client_views_take(
 
 void client_views_free(struct client_view *views, size_t nr)
 {
-	for (size_t i = 0; i < nr; i++) {
+	for (size_t i = 0; i < nr; i++)
 		free(views[i].name);
-		free(views[i].user);
-	}
 	free(views);
 }
 
@@ -140,13 +137,11 @@ static void flags_print(char out[16], uint32_t flags)
 void client_view_print(struct textbuf *tb, const struct client_view *v, int64_t now_ms)
 {
 	char flags[16], cmd[COMMAND_NAME_MAX] = "NULL";
-	const char *user = v->user;
+	const char *user = v->flags & CLIENT_MASTER ? "(superuser)" : "default";
 
 	flags_print(flags, v->flags);
 	if (v->cmd)
 		command_full_name(v->cmd, cmd);
-	if (!user)
-		user = v->flags & CLIENT_MASTER ? "(superuser)" : "default";
 	textbuf_addf(tb, "id=%llu addr=%s laddr=%s fd=%d name=%s age=%lld idle=%lld flags=%s db=%d",
 		(unsigned long long)v->id, v->peer, v->local, v->fd, v->name ? v->name : "",
 		(long long)((now_ms - v->created_ms) / 1000),
@@ -205,5 +200,4 @@ void client_self_print(struct textbuf *tb, struct client *c)
 	v.obuf = c->out ? obuf_len(c->out) : 0;
 	client_view_print(tb, &v, c->now_ms);
 	free(v.name);
-	free(v.user);
 }

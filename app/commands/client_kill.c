@@ -23,19 +23,15 @@ static bool text_is(const char *text, const struct slice *a)
 	return strlen(text) == a->len && memcmp(text, a->ptr, a->len) == 0;
 }
 
-static const char *user_of(const struct client *c)
-{
-	return c->user ? c->user : "default";
-}
-
 static bool fits(const struct kill_filter *f, const struct client *c, const struct client *self)
 {
 	uint32_t flags = atomic_load_explicit(&c->pub_flags, memory_order_relaxed);
+	char addr[CLIENT_ADDR];
 
 	return !atomic_load_explicit(&c->kill, memory_order_relaxed) &&
-	       !(f->addr && !text_is(c->peer, f->addr)) &&
-	       !(f->laddr && !text_is(c->local, f->laddr)) &&
-	       !(f->user && !text_is(user_of(c), f->user)) && !(f->id && c->id != f->id) &&
+	       !(f->addr && !text_is(client_peer(c, addr), f->addr)) &&
+	       !(f->laddr && !text_is(client_local(c, addr), f->laddr)) &&
+	       !(f->user && !text_is(client_user(c), f->user)) && !(f->id && c->id != f->id) &&
 	       !(f->by_type && client_type_of(flags) != f->type) && !(f->skip_me && c == self);
 }
 

@@ -12,6 +12,7 @@
 #define MILLRACE_APP_COMMANDS_COMMAND_H
 
 #include "app/client.h"
+#include "app/client_cold.h"
 #include "app/keyspace/keyspace.h"
 #include "app/reply.h"
 #include "app/server.h"

@@ -95,6 +95,7 @@ static bool name_allowed(const struct slice *name)
 
 bool client_name_set(struct client *c, const struct slice *name)
 {
+	struct client_cold *cold = client_cold_get(c);
 	char *copy = NULL, *old;
 
 	if (!name_allowed(name)) {
@@ -103,15 +104,17 @@ bool client_name_set(struct client *c, const struct slice *name)
 		return false;
 	}
 	if (name->len) {
-		copy = strndup(name->ptr, name->len);
+		copy = cold ? strndup(name->ptr, name->len) : NULL;
 		if (!copy) {
 			reply_err(c, "ERR out of memory");
 			return false;
 		}
 	}
+	if (!cold) /* there was none */
+		return true;
 	rte_spinlock_lock(&c->srv->clients_lock);
-	old = c->name;
-	c->name = copy;
+	old = cold->name;
+	cold->name = copy;
 	rte_spinlock_unlock(&c->srv->clients_lock);
 	free(old);
 	return true;

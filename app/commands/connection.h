@@ -70,8 +70,8 @@ struct client_view {
 	size_t multi_mem;
 	size_t qbuf, qbuf_free, argv_mem, obuf, total;
 	const struct command *cmd;
-	char *name, *user; /* owned; NULL: none, "default" */
-	char peer[64], local[64];
+	char *name; /* owned; NULL: none */
+	char peer[CLIENT_ADDR], local[CLIENT_ADDR];
 };
 
 /* Which clients: all set conditions hold. One that has been killed is gone, though its core may

@@ -261,7 +261,6 @@ static void count_call(struct client *c, const struct command *cmd, uint64_t cyc
 	if (flag_on(&c->srv->cfg->latency_tracking))
 		st->hist[latency_bucket(usec)]++;
 	c->ac->nr_commands++;
-	c->nr_commands++;
 	if (is_applier(c))
 		return;
 	slow = atomic_load_explicit(&c->srv->cfg->slowlog_slower_than_us, memory_order_relaxed);
@@ -479,7 +478,7 @@ static bool is_browser(struct client *c)
 		atomic_compare_exchange_strong(&told_ms, &before, c->now_ms))
 		server_log(c->srv, 3,
 			"client: closed peer=%s reason=it speaks HTTP, perhaps an attack by way of a browser",
-			c->peer);
+			client_peer(c, (char[CLIENT_ADDR]){0}));
 	return true;
 }
 

@@ -12,16 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-void monitor_start(struct client *c)
+bool monitor_start(struct client *c)
 {
 	struct app_core *ac = c->ac;
 
 	if (c->flags & CLIENT_MONITOR)
-		return;
+		return true;
+	if (!client_cold_get(c))
+		return false;
 	client_flags_change(c, CLIENT_MONITOR, 0);
-	TAILQ_INSERT_TAIL(&ac->monitors, c, monitor_link);
+	TAILQ_INSERT_TAIL(&ac->monitors, c, cold->monitor_link);
 	atomic_fetch_add_explicit(&ac->nr_monitors, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&c->srv->nr_monitors, 1, memory_order_relaxed);
+	return true;
 }
 
 void monitor_stop(struct client *c)
@@ -31,7 +34,8 @@ void monitor_stop(struct client *c)
 	if (!(c->flags & CLIENT_MONITOR))
 		return;
 	client_flags_change(c, 0, CLIENT_MONITOR);
-	TAILQ_REMOVE(&ac->monitors, c, monitor_link);
+	TAILQ_REMOVE(&ac->monitors, c, cold->monitor_link);
+	memset(&c->cold->monitor_link, 0, sizeof(c->cold->monitor_link));
 	atomic_fetch_sub_explicit(&ac->nr_monitors, 1, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&c->srv->nr_monitors, 1, memory_order_relaxed);
 }
@@ -40,25 +44,28 @@ void monitor_command(struct client *c)
 {
 	if (c->flags & CLIENT_REPLICA)
 		return;
-	monitor_start(c);
-	reply_ok(c);
+	if (monitor_start(c))
+		reply_ok(c);
+	else
+		reply_err(c, "ERR out of memory");
 }
 
 void monitor_line(struct textbuf *tb, const struct client *c, uint32_t argc,
 	const struct slice *argv, int64_t now_us)
 {
 	enum redact_kind kind = redact_kind_of(argv, argc);
+	char peer[CLIENT_ADDR];
 
 	textbuf_addf(tb, "+%lld.%06lld [%d ", (long long)(now_us / 1000000),
 		(long long)(now_us % 1000000), c->db);
 	if (c->flags & CLIENT_UNIX) {
 		/* "path:0": the path is what tells */
-		size_t len = strlen(c->peer);
+		size_t len = strlen(client_peer(c, peer));
 
-		len -= len > 2 && strcmp(c->peer + len - 2, ":0") == 0 ? 2 : 0;
-		textbuf_addf(tb, "unix:%.*s]", (int)len, c->peer);
+		len -= len > 2 && strcmp(peer + len - 2, ":0") == 0 ? 2 : 0;
+		textbuf_addf(tb, "unix:%.*s]", (int)len, peer);
 	} else {
-		textbuf_addf(tb, "%s]", c->peer);
+		textbuf_addf(tb, "%s]", client_peer(c, peer));
 	}
 	for (uint32_t i = 0; i < argc; i++) {
 		textbuf_add(tb, " ", 1);
@@ -80,7 +87,7 @@ static void deliver(struct app_core *ac, const char *line, size_t len)
 {
 	struct client *m;
 
-	TAILQ_FOREACH(m, &ac->monitors, monitor_link)
+	TAILQ_FOREACH(m, &ac->monitors, cold->monitor_link)
 		reply_raw(m, line, len);
 }
 

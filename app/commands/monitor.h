@@ -11,8 +11,9 @@
 
 #include <stdint.h>
 
-/* Makes the client a monitor, or one no more (also when it was none). The owning core. */
-void monitor_start(struct client *c);
+/* Makes the client a monitor (false: no memory), or one no more (also when it was none). The owning
+ * core. */
+bool monitor_start(struct client *c);
 void monitor_stop(struct client *c);
 /* Sends the command to all monitors, on whichever core they are; those of the client's own core
  * have it behind its reply, others may miss it when their core is overrun. Called by the dispatcher

@@ -133,7 +133,8 @@ static void become_master(struct client *c)
 		reply_err(c, "ERR busy, try again");
 		return;
 	}
-	server_log(c->srv, 2, "repl: REPLICAOF NO ONE from %s", c->peer);
+	server_log(c->srv, 2, "repl: REPLICAOF NO ONE from %s",
+		client_peer(c, (char[CLIENT_ADDR]){0}));
 	if (c->ac->in_exec) { /* where nothing may wait */
 		reply_ok(c);
 		return;
@@ -179,7 +180,8 @@ static void cmd_replicaof(struct client *c)
 	config_set_replicaof(c->srv->cfg, host, (int)port);
 	atomic_store(&r->link_up, false);
 	atomic_store(&c->srv->is_replica, true);
-	server_log(c->srv, 2, "repl: REPLICAOF %s:%d from %s", host, (int)port, c->peer);
+	server_log(c->srv, 2, "repl: REPLICAOF %s:%d from %s", host, (int)port,
+		client_peer(c, (char[CLIENT_ADDR]){0}));
 	if (!post_role(c->srv, c->id, attach_run)) {
 		reply_err(c, "ERR busy, try again");
 		return;
@@ -245,10 +247,11 @@ static bool replica_of(struct client *c)
 {
 	if (!c->replica && c->conn) {
 		/* "1.2.3.4:5" or "[::1]:5"; the port and the brackets are not of the address. */
-		const char *ip = c->peer + (c->peer[0] == '['), *end = strrchr(c->peer, ':');
+		char peer[CLIENT_ADDR];
+		const char *ip = client_peer(c, peer) + (peer[0] == '['), *end = strrchr(peer, ':');
 		int len = (int)(end ? end - ip : (ptrdiff_t)strlen(ip));
 
-		if (ip != c->peer && len > 0)
+		if (ip != peer && len > 0)
 			len--;
 		c->replica = replica_create(c->conn, c->srv->log, c->id);
 		if (c->replica) {
@@ -384,8 +387,9 @@ static void cmd_psync(struct client *c)
 	c->replica->psync = true;
 	if (psync_accept(&ids, c->srv->log, id, offset, &off, &why)) {
 		atomic_fetch_add(&r->sync_partial_ok, 1);
-		server_log(c->srv, 2, "repl: partial resync peer=%s off=%llu bytes=%llu", c->peer,
-			(unsigned long long)off, (unsigned long long)(log_tail(c->srv->log) - off));
+		server_log(c->srv, 2, "repl: partial resync peer=%s off=%llu bytes=%llu",
+			client_peer(c, (char[CLIENT_ADDR]){0}), (unsigned long long)off,
+			(unsigned long long)(log_tail(c->srv->log) - off));
 		begin(c);
 		replica_start_partial(c->replica, ids.replid, off, c->now_ms);
 		return;
@@ -393,8 +397,9 @@ static void cmd_psync(struct client *c)
 	if (id[0] != '?')
 		atomic_fetch_add(&r->sync_partial_err, 1);
 	atomic_fetch_add(&r->sync_full, 1);
-	server_log(c->srv, 2, "repl: full sync peer=%s asked=%s:%lld reason=%s", c->peer, id,
-		(long long)offset, id[0] == '?' ? "the replica has no history" : why);
+	server_log(c->srv, 2, "repl: full sync peer=%s asked=%s:%lld reason=%s",
+		client_peer(c, (char[CLIENT_ADDR]){0}), id, (long long)offset,
+		id[0] == '?' ? "the replica has no history" : why);
 	begin(c);
 	repl_full_sync(c);
 }
@@ -406,7 +411,8 @@ static void cmd_sync(struct client *c)
 	if (!sync_allowed(c))
 		return;
 	atomic_fetch_add(&c->srv->repl->sync_full, 1);
-	server_log(c->srv, 2, "repl: full sync peer=%s reason=SYNC", c->peer);
+	server_log(c->srv, 2, "repl: full sync peer=%s reason=SYNC",
+		client_peer(c, (char[CLIENT_ADDR]){0}));
 	c->replica->psync = false;
 	begin(c);
 	repl_full_sync(c);
@@ -417,6 +423,7 @@ static void cmd_sync(struct client *c)
 static void cmd_wait(struct client *c)
 {
 	int64_t want, timeout;
+	struct client_cold *cold;
 	unsigned have;
 
 	if (atomic_load(&c->srv->is_replica)) {
@@ -441,8 +448,13 @@ static void cmd_wait(struct client *c)
 		reply_int(c, have);
 		return;
 	}
-	c->wait_offset = c->last_write_off;
-	c->wait_replicas = want > 1000000 ? 1000000 : (int)want;
+	cold = client_cold_get(c);
+	if (!cold) {
+		reply_err(c, "ERR out of memory");
+		return;
+	}
+	cold->wait_offset = c->last_write_off;
+	cold->wait_replicas = want > 1000000 ? 1000000 : (int)want;
 	c->block = BLOCK_WAIT;
 	c->block_until_ms = timeout ? c->now_ms + timeout : 0;
 	c->flags |= CLIENT_BLOCKED;

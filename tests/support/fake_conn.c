@@ -11,6 +11,7 @@
 struct fake_conn {
 	struct conn conn; /* first: a struct conn is one of these */
 	TAILQ_ENTRY(fake_conn) all;
+	struct obuf out;
 	uint64_t pushed; /* position in the output up to which the peer may take */
 	bool in_data;
 	char *unread;
@@ -31,7 +32,7 @@ void fake_net_init(struct fake_net *net)
 {
 	memset(net, 0, sizeof(*net));
 	TAILQ_INIT(&net->conns);
-	TAILQ_INIT(&net->core.closing);
+	STAILQ_INIT(&net->core.closing);
 	obuf_pool_init(&net->core.obufs, 0);
 	net->core.now_us = 5000000;
 	net->core.now_ms = 1700000000000;
@@ -43,7 +44,7 @@ void fake_net_fini(struct fake_net *net)
 
 	while ((fc = TAILQ_FIRST(&net->conns))) {
 		TAILQ_REMOVE(&net->conns, fc, all);
-		obuf_fini(&fc->conn.sock_out);
+		obuf_fini(&fc->out);
 		free(fc->unread);
 		free(fc);
 	}
@@ -65,8 +66,7 @@ struct conn *fake_conn_open(struct fake_net *net, const struct conn_ops *ops, vo
 	fc->conn.ops = ops;
 	fc->conn.user = user;
 	fc->conn.kind = CONN_SOCK;
-	fc->conn.fd = -1;
-	obuf_init(&fc->conn.sock_out, &net->core.obufs);
+	obuf_init(&fc->out, &net->core.obufs);
 	TAILQ_INSERT_TAIL(&net->conns, fc, all);
 	return &fc->conn;
 }
@@ -128,7 +128,7 @@ void fake_conn_receive(struct conn *conn, const void *data, size_t len)
 
 size_t fake_conn_take(struct conn *conn, void *buf, size_t max)
 {
-	struct obuf *ob = &conn->sock_out;
+	struct obuf *ob = &fake_of(conn)->out;
 	uint64_t n = fake_of(conn)->pushed - obuf_base(ob);
 
 	if (n > obuf_sendable(ob))
@@ -152,7 +152,7 @@ void fake_conn_end(struct conn *conn, int reason)
 
 struct obuf *conn_obuf(struct conn *conn)
 {
-	return &conn->sock_out;
+	return &fake_of(conn)->out;
 }
 
 void conn_push(struct conn *conn)
@@ -166,13 +166,13 @@ void conn_push(struct conn *conn)
 		fake_conn_end(conn, EPIPE);
 		return;
 	}
-	fake_of(conn)->pushed = obuf_end(&conn->sock_out);
+	fake_of(conn)->pushed = obuf_end(&fake_of(conn)->out);
 }
 
 void conn_close(struct conn *conn)
 {
 	conn->closing = true;
-	if (obuf_len(&conn->sock_out) == 0)
+	if (obuf_len(&fake_of(conn)->out) == 0)
 		fake_conn_end(conn, 0);
 }
 

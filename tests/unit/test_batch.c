@@ -114,6 +114,12 @@ void client_block_add(struct client *c, enum client_block why, int64_t until_ms)
 	c->flags |= CLIENT_BLOCKED;
 }
 
+void conn_addr(const struct conn *conn, char *peer, char *local, size_t size)
+{
+	snprintf(peer, size, "peer");
+	snprintf(local, size, "local");
+}
+
 void client_output_check(struct client *c)
 {
 }

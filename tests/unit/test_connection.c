@@ -36,7 +36,6 @@ struct fixture {
 	struct obuf_pool pool;
 	struct obuf out;
 	struct client c[NR_CLIENTS];
-	char peers[NR_CLIENTS][16];
 	struct slice argv[MAX_ARGS];
 	char password[32];
 	struct app_core other; /* of the third client */
@@ -94,6 +93,12 @@ void tx_discard(struct client *c)
 	client_flags_change(c, 0, CLIENT_MULTI);
 }
 
+/* Nobody has a connection. */
+void conn_addr(const struct conn *conn, char *peer, char *local, size_t size)
+{
+	fail();
+}
+
 bool client_unblock_request(struct client *c, bool with_error)
 {
 	current->unblocked = c->id;
@@ -102,6 +107,16 @@ bool client_unblock_request(struct client *c, bool with_error)
 }
 
 /* --- fixture ---------------------------------------------------------------------------------- */
+
+/* As of a kernel socket. */
+static void ends_set(struct client *c, unsigned number)
+{
+	struct client_cold *cold = client_cold_get(c);
+
+	assert_non_null(cold);
+	assert_int_not_equal(asprintf(&cold->ends, "10.0.0.%u:100%c10.0.0.9:6379", number, 0), -1);
+	cold->fd = -1;
+}
 
 static int set_up(void **state)
 {
@@ -126,14 +141,11 @@ static int set_up(void **state)
 		c->ac = &f->ac;
 		c->resp = 2;
 		c->id = i + 1;
-		c->fd = -1;
 		c->now_ms = NOW_MS;
 		c->created_ms = NOW_MS - 90000;
 		c->cmd = &list;
 		atomic_init(&c->pub_active_ms, NOW_MS - 5000);
-		snprintf(f->peers[i], sizeof(f->peers[i]), "10.0.0.%u:100", i + 1);
-		c->peer = f->peers[i];
-		c->local = "10.0.0.9:6379";
+		ends_set(c, i + 1);
 		TAILQ_INSERT_TAIL(&f->srv.clients, c, registry_link);
 	}
 	atomic_init(&f->srv.nr_clients, NR_CLIENTS);
@@ -160,7 +172,7 @@ static int tear_down(void **state)
 	struct fixture *f = *state;
 
 	for (unsigned i = 0; i < NR_CLIENTS; i++)
-		free(f->c[i].name);
+		client_cold_free(&f->c[i]);
 	obuf_fini(&f->out);
 	for (unsigned i = 1; i < NR_CLIENTS; i++)
 		obuf_fini(&f->outs[i - 1]);
@@ -276,7 +288,7 @@ static void hello_logs_in_and_names(void **state)
 	assert_int_equal(f->c[0].resp, 2);
 	check(f, hello_command, "hello 2 auth default sesame setname joe",
 		"*14\r\n" HELLO_FIELDS("2"));
-	assert_string_equal(f->c[0].name, "joe");
+	assert_string_equal(client_name(&f->c[0]), "joe");
 }
 
 static void reset_leaves_a_new_connection(void **state)
@@ -294,7 +306,7 @@ static void reset_leaves_a_new_connection(void **state)
 	check(f, reset_command, "reset", "+RESET\r\n");
 	assert_int_equal(c->db, 0);
 	assert_int_equal(c->resp, 2);
-	assert_null(c->name);
+	assert_null(client_name(c));
 	assert_int_equal(c->flags, 0);
 	assert_int_equal(atomic_load(&f->srv.nr_monitors), 0);
 }
@@ -353,10 +365,9 @@ static void line_describes_a_client(void **state)
 	struct client_view *views;
 	struct textbuf tb;
 
-	f->c[1].user = strdup("default");
 	atomic_store(&f->c[1].pub_flags, CLIENT_UNIX | CLIENT_NO_EVICT);
 	atomic_store(&f->c[1].pub_db, 7);
-	f->c[1].own_bytes = 1000;
+	atomic_store(&f->c[1].pub_own, 1000);
 	atomic_store(&f->c[1].pub_qbuf, 10);
 	atomic_store(&f->c[1].pub_obuf, 20);
 	atomic_store(&f->c[1].pub_resp, 3);
@@ -370,7 +381,6 @@ static void line_describes_a_client(void **state)
 		"redir=-1 resp=3");
 	textbuf_fini(&tb);
 	client_views_free(views, 3);
-	free(f->c[1].user);
 }
 
 static void own_line_is_up_to_date(void **state)
@@ -587,7 +597,7 @@ static void monitors_see_no_passwords(void **state)
 
 	monitor_start(&f->c[1]);
 	f->c[0].flags = CLIENT_UNIX;
-	f->c[0].peer = "/run/s.sock:0";
+	strcpy(f->c[0].cold->ends, "/run/s.sock:0");
 	monitor_feed(&f->c[0], 2, argv);
 	assert_string_equal(output(f, 1),
 		"+1700000000.654321 [0 unix:/run/s.sock] \"AUTH\" \"(redacted)\"\r\n");

@@ -7,6 +7,7 @@
 #include "app/client.h"
 #include "app/commands/command.h"
 #include "app/server.h"
+#include "dataplane/conn.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,10 +18,18 @@
 
 #include <cmocka.h>
 
+/* Nobody has a connection. */
+void conn_addr(const struct conn *conn, char *peer, char *local, size_t size)
+{
+	fail();
+}
+
 struct fixture {
 	struct server srv;
 	struct config cfg;
 	struct client c;
+	struct client_cold cold;
+	char ends[32];
 	struct command cmd;
 	struct slice argv[64];
 };
@@ -37,7 +46,9 @@ static int setup(void **state)
 	f->c.cmd = &f->cmd;
 	f->c.argv = f->argv;
 	f->c.now_ms = 1700000000123;
-	f->c.peer = "10.0.0.1:5000";
+	strcpy(f->ends, "10.0.0.1:5000");
+	f->cold.ends = f->ends;
+	f->c.cold = &f->cold;
 	*state = f;
 	return 0;
 }
@@ -73,7 +84,7 @@ static void entry_tells_who_what_and_when(void **state)
 	struct slowlog_entry **list;
 	char name[] = "joe";
 
-	f->c.name = name;
+	f->cold.name = name;
 	f->c.argc = 2;
 	f->argv[1] = (struct slice){"k", 1};
 	add(f, "get", 77);
