@@ -84,6 +84,7 @@ extern struct command string_commands[];
 extern struct command bitmap_commands[];
 extern struct command key_commands[]; /* generic */
 extern struct command hash_commands[];
+extern struct command set_commands[];
 extern struct command pubsub_commands[];
 extern struct command multi_commands[]; /* MULTI EXEC WATCH ... */
 extern struct command list_commands[];
@@ -133,6 +134,10 @@ void prop_also(struct client *c, int argc, const struct slice *argv);
 void prop_before(struct client *c, int db, int argc, const struct slice *argv);
 void prop_force(struct client *c); /* its arguments go into the log, though no key has changed */
 void prop_none(struct client *c); /* nothing of this command goes into the log, whatever is dirty */
+/* Before anything has changed: room in the log for len bytes of effects that do not come out of the
+ * command's arguments. False: the command runs again later, or has been refused; either way it
+ * returns at once. */
+bool prop_admit(struct client *c, size_t len);
 
 /* --- keyspace notifications --- */
 

@@ -128,6 +128,24 @@ void prop_none(struct client *c)
 	effects_begin(c)->none = true;
 }
 
+bool prop_admit(struct client *c, size_t len)
+{
+	struct app_core *ac = c->ac;
+	int rc;
+
+	if ((c->flags & (CLIENT_MASTER | CLIENT_REPLAY)) || ac->local)
+		return true;
+	rc = propagate_admit(ac, ac->admitted + len);
+	if (rc == -EAGAIN)
+		cmd_retry(c);
+	else if (rc)
+		reply_err(c,
+			"ERR the command is larger than the log in persistent memory can take (pmem-size)");
+	else
+		ac->admitted += len;
+	return !rc;
+}
+
 void prop_also(struct client *c, int argc, const struct slice *argv)
 {
 	struct effects *e = &effects_begin(c)->after;

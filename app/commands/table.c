@@ -39,6 +39,7 @@ static struct command *const families[] = {
 	key_commands,
 	hash_commands,
 	list_commands,
+	set_commands,
 	connection_commands,
 	server_commands,
 	repl_commands,
