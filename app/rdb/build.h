@@ -36,6 +36,7 @@ struct rdb_build {
 	bool holding;   /* held waits for the next item */
 	char *held;     /* a copy of an item's string, owned */
 	size_t held_len, held_cap;
+	enum rdb_container container; /* of a list's node, which comes next */
 };
 
 enum rdb_built {

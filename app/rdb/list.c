@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Lists in RDB: a node of ours is a node of form 18; older forms come element by element.
+ * Lists: element by element, or node by node (18, which is written: a node of ours is one there),
+ * or in ziplists.
  */
 #include "app/keyspace/types/list.h"
 
-#include "app/keyspace/types/listpack.h"
 #include "app/rdb/blob.h"
 #include "app/rdb/codec.h"
 
-static bool add_element(struct rdb_build *b, struct slice text)
+static bool add(struct rdb_build *b, struct slice text)
 {
 	return list_push(
 		       &b->obj, LIST_RIGHT, text.ptr, text.len, b->limits.list_max_listpack_size) ||
@@ -20,28 +20,40 @@ static bool add_listpack(struct rdb_build *b, const struct rdb_item *item)
 {
 	unsigned char *lp;
 
-	if (!lp_valid(item->str.bytes, item->str.len, true))
-		return rdb_build_refuse(b, "damaged listpack in a list");
-	if (lp_count(item->str.bytes) == 0)
-		return true; /* Redis passes over such nodes, too */
-	lp = lp_copy(item->str.bytes, item->str.len);
-	if (lp && list_add_listpack(&b->obj, lp))
+	if (!rdb_blob_listpack(b, item, 1, &lp))
+		return false;
+	if (lp_count(lp) == 0) {
+		lp_free(lp); /* Redis passes over such nodes, too */
+		return true;
+	}
+	if (list_add_listpack(&b->obj, lp))
 		return true;
 	lp_free(lp);
 	return rdb_build_no_memory(b);
 }
 
+static bool add_plain(struct rdb_build *b, const struct rdb_item *item)
+{
+	if (item->str.len == 0)
+		return rdb_build_refuse(b, "a list has a node without content");
+	return list_add_plain(&b->obj, item->str.bytes, item->str.len) || rdb_build_no_memory(b);
+}
+
 static bool add_blob(struct rdb_build *b, const struct rdb_item *item)
 {
 	if (b->form != RDB_TYPE_LIST_QUICKLIST_2)
-		return rdb_blob_old(b, item, add_element);
-	switch ((enum rdb_container)(uintptr_t)b->state) {
-	case RDB_CONTAINER_PACKED: return add_listpack(b, item);
-	case RDB_CONTAINER_PLAIN:
-		return list_add_plain(&b->obj, item->str.bytes, item->str.len) ||
-		       rdb_build_no_memory(b);
-	}
-	return rdb_build_refuse(b, "unknown kind of node in a list");
+		return rdb_blob_old(b, item, add);
+	if (b->container == RDB_CONTAINER_PLAIN)
+		return add_plain(b, item);
+	return add_listpack(b, item);
+}
+
+static bool set_container(struct rdb_build *b, uint64_t container)
+{
+	if (container != RDB_CONTAINER_PLAIN && container != RDB_CONTAINER_PACKED)
+		return rdb_build_refuse(b, "a list has a node of an unknown kind");
+	b->container = (enum rdb_container)container;
+	return true;
 }
 
 static bool list_item(struct rdb_build *b, const struct rdb_item *item)
@@ -49,13 +61,10 @@ static bool list_item(struct rdb_build *b, const struct rdb_item *item)
 	if (!b->obj.ptr && !list_make(&b->obj))
 		return rdb_build_no_memory(b);
 	switch (item->kind) {
-	case RDB_ITEM_COUNT: return true;
-	case RDB_ITEM_ELEMENT: return add_element(b, rdb_item_text(item));
-	case RDB_ITEM_CONTAINER:
-		b->state = (void *)(uintptr_t)item->number; /* until the blob comes */
-		return true;
+	case RDB_ITEM_ELEMENT: return add(b, rdb_item_text(item));
+	case RDB_ITEM_CONTAINER: return set_container(b, item->number);
 	case RDB_ITEM_BLOB: return add_blob(b, item);
-	default: return rdb_build_refuse(b, "misplaced part of a list");
+	default: return true; /* a count */
 	}
 }
 

@@ -28,6 +28,13 @@ def zsets():
     yield "large", ["ZADD"] + [word for i in range(3000) for word in (i % 700 / 9, f"m{i}")]
 
 
+def lists():
+    yield "small", ["RPUSH", "a", "1", "", "-0", "70000", "9223372036854775807", LONG]
+    yield "nodes", ["RPUSH"] + [f"element-{i}" for i in range(5000)]
+    yield "large-elements", ["RPUSH", "a", "x" * 100000, "b", "y" * 9000, "z" * 70000]
+    yield "numbers", ["RPUSH"] + [i * i * (-1) ** i for i in range(3000)]
+
+
 def sets():
     yield "ints-16", ["SADD", "1", "-5", "300"]
     yield "ints-32", ["SADD", "1", "70000", "-70000"]
@@ -39,7 +46,7 @@ def sets():
 
 
 # By what creates a key: its words, and commands that come after it.
-TYPES = {"hash": hashes, "set": sets, "zset": zsets}
+TYPES = {"hash": hashes, "list": lists, "set": sets, "zset": zsets}
 
 
 def fill(stock):
@@ -57,6 +64,11 @@ def fill(stock):
             conn.send("HSET", f"h:{i}", "f", str(i), "g", "y" * (i % 70))
         for _ in range(1000):
             conn.read()
+        if "list" in TYPES:
+            conn.call("DEBUG", "QUICKLIST-PACKED-THRESHOLD", "100b")
+            conn.call("RPUSH", "list:plain", "a", "x" * 101, "b", "y" * 5000)
+            conn.call("DEBUG", "QUICKLIST-PACKED-THRESHOLD", "1gb")
+            names.append("list:plain")
         conn.call("SELECT", 5)
         conn.call("ZADD", "in-five", "1", "a")
     return names
