@@ -78,6 +78,37 @@ bool arg_long_double(const struct slice *a, long double *out)
 	return true;
 }
 
+bool arg_double(const struct slice *a, double *out)
+{
+	char small[128], *text = small, *end;
+
+	if (a->len == 0 || isspace((unsigned char)a->ptr[0]))
+		return false;
+	if (a->len >= sizeof(small)) {
+		text = malloc(a->len + 1);
+		if (!text)
+			return false;
+	}
+	memcpy(text, a->ptr, a->len);
+	text[a->len] = '\0';
+	errno = 0;
+	*out = strtod(text, &end);
+	bool ok = (size_t)(end - text) == a->len && !isnan(*out) &&
+		  !(errno == ERANGE && (isinf(*out) || *out == 0));
+
+	if (text != small)
+		free(text);
+	return ok;
+}
+
+bool arg_double_reply(struct client *c, const struct slice *a, double *out, const char *err)
+{
+	if (arg_double(a, out))
+		return true;
+	reply_err(c, err ? err : REPLY_NOT_FLOAT);
+	return false;
+}
+
 size_t format_long_double(char *buf, size_t size, long double v)
 {
 	if (isinf(v))

@@ -81,6 +81,8 @@ struct command {
 
 /* Each family offers its commands as a table ended by a NULL name; table.c lists the families. */
 extern struct command string_commands[];
+extern struct command zset_commands[];
+extern struct command hll_commands[];
 extern struct command bitmap_commands[];
 extern struct command key_commands[]; /* generic */
 extern struct command hash_commands[];
@@ -206,6 +208,10 @@ bool arg_int_reply(
 bool arg_int_range_reply(struct client *c, const struct slice *a, int64_t min, int64_t max,
 	int64_t *out, const char *err);
 bool arg_long_double(const struct slice *a, long double *out); /* as Redis: no blanks, no nan */
+/* A double as Redis takes scores: no blanks, no nan, nothing that overflows or vanishes. */
+bool arg_double(const struct slice *a, double *out);
+/* Replies err, or REPLY_NOT_FLOAT. */
+bool arg_double_reply(struct client *c, const struct slice *a, double *out, const char *err);
 struct slice slice_str(const char *s);
 /* A glob pattern as KEYS, CONFIG GET and SCAN MATCH use; linear in practice, bounded against
  * hostile patterns. */

@@ -35,6 +35,8 @@ static struct {
 
 static struct command *const families[] = {
 	string_commands,
+	zset_commands,
+	hll_commands,
 	bitmap_commands,
 	key_commands,
 	hash_commands,

@@ -25,6 +25,7 @@ and, where it needs them,
     SCANS            {name: n}: the same for the second part of the reply
     REPLACED         {NAME: f}: f(arguments) are the keys whose value the command replaces, whatever
                      it was: redis-server logs a DEL before it when such a key was over
+    keep(command)                whether a random command must not be spoilt
     same(command, node, redis)   whether replies that are not equal are as good as equal
     logged(command)              whether a command is looked at in the stream
     effect(command)              a command of the stream in a form that is the same on both
@@ -181,7 +182,8 @@ class Commands:
 
     def next(self):
         command = self.good()
-        while len(command) > 1 and self.rnd.random() < 0.08:
+        spoilt = not any(keep(command) for keep in functions("keep"))
+        while spoilt and len(command) > 1 and self.rnd.random() < 0.08:
             at = self.rnd.randrange(1, len(command))
             change = self.rnd.randrange(3)
             if change == 0:

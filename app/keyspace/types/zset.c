@@ -125,6 +125,21 @@ bool zset_find(const struct obj *o, const void *member, size_t len, struct zset_
 	return true;
 }
 
+bool zset_loose_add(struct obj *o, const void *member, size_t len, double score)
+{
+	return zskip_add_loose(o->ptr, member, len, score) != NULL;
+}
+
+void zset_loose_set(const struct zset_ref *ref, double score)
+{
+	zskip_node(ref->e)->score = score;
+}
+
+void zset_loose_end(struct obj *o)
+{
+	zskip_link_all(o->ptr);
+}
+
 uint64_t zset_rank(const struct obj *o, const struct zset_ref *ref)
 {
 	return is_pack(o) ? zpack_rank(o->ptr, ref->p) : zskip_rank(o->ptr, ref->e);

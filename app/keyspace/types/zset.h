@@ -42,6 +42,11 @@ bool zset_from_listpack(struct obj *o, unsigned char *lp, const struct obj_limit
 
 size_t zset_count(const struct obj *o);
 
+/* Filling a new SKIPLIST when scores still change on the way, as in a union: of all other calls
+ * only zset_find() is allowed until zset_loose_end() has put the members in order. */
+bool zset_loose_add(struct obj *o, const void *member, size_t len, double score);
+void zset_loose_end(struct obj *o);
+
 /* A member that has been found, until the next change. */
 struct zset_ref {
 	struct entry *e;  /* SKIPLIST */
@@ -49,6 +54,7 @@ struct zset_ref {
 	double score;
 };
 bool zset_find(const struct obj *o, const void *member, size_t len, struct zset_ref *ref);
+void zset_loose_set(const struct zset_ref *ref, double score);
 /* Adds a member that is not there. False: no memory, nothing has changed. */
 bool zset_add(
 	struct obj *o, const void *member, size_t len, double score, const struct obj_limits *lim);

@@ -43,6 +43,9 @@ static inline struct zskip_node *zskip_node(const struct entry *e)
 struct zset *zskip_create(void);
 void zskip_destroy(struct zset **z);
 bool zskip_add(struct zset *z, const void *member, size_t len, double score);
+/* Adds a member to the dict only; puts all members of the dict into an empty list. */
+struct entry *zskip_add_loose(struct zset *z, const void *member, size_t len, double score);
+void zskip_link_all(struct zset *z);
 void zskip_set_score(struct zset *z, struct entry *e, double score);
 void zskip_remove(struct zset *z, struct entry *e);
 void zskip_remove_ranks(struct zset *z, uint64_t from, uint64_t n);

@@ -211,28 +211,51 @@ static void link_out(struct zset *z, struct entry *e, const struct way *way)
 	z->nr--;
 }
 
-bool zskip_add(struct zset *z, const void *member, size_t len, double score)
+struct entry *zskip_add_loose(struct zset *z, const void *member, size_t len, double score)
 {
-	struct key k = {score, {member, len}};
 	size_t size = sizeof(struct zskip_node) + height_draw() * sizeof(struct zskip_link);
 	struct value v = {.type = OBJ_STRING, .enc = OBJ_ENC_RAW, .emb_len = (uint8_t)size};
-	struct way way;
 	struct entry *e;
 
 	/* spans count to 2^32 */
-	if (z->nr == UINT32_MAX - 1 || len > UINT32_MAX)
-		return false;
+	if (dict_count(z->members) == UINT32_MAX - 1 || len > UINT32_MAX)
+		return NULL;
 	e = entry_create(member, (uint32_t)len, &v, false);
 	if (!e)
-		return false;
+		return NULL;
 	zskip_node(e)->score = score;
-	if (!dict_insert(z->members, e)) {
-		entry_free_shell(e);
-		return false;
-	}
+	if (dict_insert(z->members, e))
+		return e;
+	entry_free_shell(e);
+	return NULL;
+}
+
+static void link_new(struct zset *z, struct entry *e)
+{
+	struct key k = key_of(e);
+	struct way way;
+
 	walk_to_key(z, &k, &way);
 	link_in(z, e, &way);
-	return true;
+}
+
+bool zskip_add(struct zset *z, const void *member, size_t len, double score)
+{
+	struct entry *e = zskip_add_loose(z, member, len, score);
+
+	if (e)
+		link_new(z, e);
+	return e != NULL;
+}
+
+static void link_walked(void *ctx, struct entry *e)
+{
+	link_new(ctx, e);
+}
+
+void zskip_link_all(struct zset *z)
+{
+	dict_walk(z->members, link_walked, z);
 }
 
 /* Whether e may keep its place with that score. */
