@@ -108,6 +108,8 @@ int flusher_start(struct server *srv, struct flusher **out)
 		return rc;
 	}
 	pthread_setname_np(f->thread, "mr-flusher");
+	for (unsigned i = 0; i < srv->nr_cores; i++)
+		srv->cores[i]->core->yields = true;
 	*out = f;
 	return 0;
 }

@@ -26,6 +26,8 @@
 #define IDLE_POLL_LONG_US 100
 #define IDLE_RECENT_US    1000
 #define INBOX_BURST       32
+/* Waits so long for other cores before it lets other threads have its processor. */
+#define WAIT_SPIN_US 500
 
 static void core_clock(struct core *core)
 {
@@ -172,6 +174,20 @@ static unsigned inbox_drain(struct core *core)
 	return done;
 }
 
+/* Other cores end their bursts soon: it is not worth a system call to wait for them, unless they
+ * have lost their processors. */
+static void core_wait(struct core *core, bool waits)
+{
+	if (!waits) {
+		core->waits_since_us = 0;
+		return;
+	}
+	if (!core->waits_since_us)
+		core->waits_since_us = core->now_us;
+	if (core->yields || core->now_us - core->waits_since_us >= WAIT_SPIN_US)
+		sched_yield();
+}
+
 unsigned core_poll(struct core *core)
 {
 	unsigned done = 0;
@@ -196,8 +212,7 @@ unsigned core_poll(struct core *core)
 	done += nic_tx(core);
 	conn_reap(core);
 	core->ctr.loops++;
-	if (waits && done == 0)
-		sched_yield(); /* the flusher may want this processor */
+	core_wait(core, waits && done == 0);
 	return done + waits;
 }
 

@@ -73,6 +73,8 @@ struct core {
 	void *app; /* the application's part of the core */
 	bool adaptive;
 	bool must_poll; /* a NIC cannot end a sleep: sleeps stay short */
+	/* what it waits for at the end of a burst is up to a thread that may need its processor */
+	bool yields;
 
 	/* the loop's clock */
 	uint64_t now_us; /* monotonic */
@@ -93,6 +95,8 @@ struct core {
 
 	/* idle */
 	uint64_t idle_since_us; /* 0: busy */
+	uint64_t
+		waits_since_us; /* it has nothing to do but wait for the end of a burst; 0: not so */
 
 	struct core_counters ctr;
 
