@@ -190,6 +190,7 @@ void app_core_destroy(struct app_core **acp)
 	core_destroy(&ac->core);
 	propagation_destroy(&ac->prop);
 	encbuf_fini(&ac->events);
+	group_fini(&ac->group);
 	resp_parser_fini(&ac->parser);
 	free(ac);
 	*acp = NULL;

@@ -121,6 +121,7 @@ void batch_run(struct app_core *ac)
 	for (unsigned i = 0; i < b->nr; i++)
 		ks_prefetch_entry(ac->srv->ks, b->items[i].c->db, &b->items[i].key);
 	ac->call_end = clock_cycles();
+	group_open(ac);
 	for (unsigned i = 0; i < b->nr; i++) {
 		struct batch_item *it = &b->items[i];
 		struct client *c = it->c;
@@ -132,12 +133,15 @@ void batch_run(struct app_core *ac)
 		ac->key_hint = it->key;
 		if (!(calm && command_is_plain_read(c, it->cmd)
 				    ? client_run_read(c, it->cmd, it->key.part)
-				    : client_run_one(c, it->cmd)))
+				    : client_run_one(c, it->cmd))) {
+			group_end(ac); /* its client may end */
 			give_back(b, i);
+		}
 		ac->key_hint.ptr = NULL;
 		if (c->flags & (CLIENT_CLOSE_AFTER | CLIENT_ASAP))
 			client_close(c);
 	}
+	group_close(ac);
 	ac->call_end = 0;
 	b->nr = 0;
 }

@@ -177,6 +177,13 @@ bool client_core_burst_end(struct app_core *ac);
 /* Ends all clients of a core. */
 void client_core_stop(struct app_core *ac);
 
+/* Replies queued from here on wait for the offset. The owning core. */
+static inline void client_gate_raise(struct client *c, uint64_t written)
+{
+	if (written > c->gate)
+		c->gate = written;
+}
+
 /* Changes flags and their public copy. The owning core. */
 static inline void client_flags_change(struct client *c, uint32_t set, uint32_t clear)
 {

@@ -13,6 +13,7 @@
 #include "app/batch.h"
 #include "app/client.h"
 #include "app/commands/encode.h"
+#include "app/commands/group.h"
 #include "app/config.h"
 #include "app/keyspace/keyspace.h"
 #include "app/listeners.h"
@@ -91,6 +92,7 @@ struct app_core {
 	struct resp_parser parser; /* of whichever client's bytes are looked at */
 	struct ks_key key_hint;    /* of the command that runs from the batch; ptr NULL: none */
 	struct batch batch;
+	struct group group; /* of commands of the batch */
 };
 
 #define ERRSTATS_MAX 128

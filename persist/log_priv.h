@@ -34,7 +34,7 @@
 #define LOG_ADMIT_SLOTS  16
 
 #define LOG_STAGE_SIZE   4096
-#define LOG_STAGE_DIRECT 1024 /* pieces from this size on bypass the stage */
+#define LOG_STAGE_DIRECT 2048 /* pieces from this size on bypass the stage */
 
 static_assert(LOG_ADMIT_SLOTS >= LOG_APPEND_SLOTS, "an admitted append finds its slots");
 static_assert(POOL_SLOTS_MIN / 4 >= LOG_ADMIT_SLOTS, "slots are reclaimed before admission fails");

@@ -322,6 +322,11 @@ static bool log_stays_full(const struct server *srv)
 	return flag_on(&srv->snapshot_no_room) && log_space(srv->log) < log_ring_size(srv->log) / 4;
 }
 
+static int admit_bytes(struct app_core *ac, uint32_t flags, size_t need)
+{
+	return flags & CMD_DENYOOM ? propagate_admit_data(ac, need) : propagate_admit(ac, need);
+}
+
 /* Room in the log for what the command may write. RUN_DONE: there is. */
 static enum run_result admit(struct client *c, const struct command *cmd, bool *refused)
 {
@@ -335,7 +340,11 @@ static enum run_result admit(struct client *c, const struct command *cmd, bool *
 	if (is_applier(c) || c->ac->local || !(flags & (CMD_WRITE | CMD_MAY_REPLICATE)))
 		return RUN_DONE;
 	need = record_bound(c) + (cmd->fn == exec_command ? c->tx->need : 0);
-	rc = flags & CMD_DENYOOM ? propagate_admit_data(c->ac, need) : propagate_admit(c->ac, need);
+	rc = admit_bytes(c->ac, flags, need);
+	if (rc && group_bytes(&c->ac->group)) {
+		group_end(c->ac);
+		rc = admit_bytes(c->ac, flags, need);
+	}
 	c->ac->admitted = need;
 	if (rc == -EAGAIN && log_stays_full(c->srv)) {
 		*refused = true;
@@ -362,20 +371,6 @@ static bool role_changed(const struct client *c)
 	return !is_applier(c) && flag_on(&c->srv->is_replica) != c->ac->local;
 }
 
-static void gate_raise(struct client *c, uint64_t written)
-{
-	if (written > c->gate)
-		c->gate = written;
-}
-
-static void events_tell(struct client *c)
-{
-	if (c->retry)
-		notify_forget(c->ac);
-	else
-		notify_publish(c->ac, c->gate);
-}
-
 static enum run_result run_ended(struct client *c)
 {
 	propagation_reset(c->ac);
@@ -390,29 +385,19 @@ static enum run_result run_ended(struct client *c)
 /* run_locked() for a command with one key. */
 static enum run_result run_one_part(struct client *c, const struct command *cmd, uint32_t part)
 {
-	struct keyspace *ks = c->srv->ks;
-	uint64_t end;
+	enum group_lock lock = group_part_lock(c->ac, part);
 
-	if (!ks_part_trylock(ks, part)) {
+	if (lock == GROUP_BUSY) {
 		c->ac->retries_busy++;
 		return RUN_RETRY;
 	}
 	if (role_changed(c)) {
-		ks_part_unlock(ks, part);
+		group_part_unlock(c->ac, part, lock);
 		return RUN_RETRY;
 	}
 	c->retry = false;
 	command_call(c, cmd);
-	end = propagate_effects(c);
-	if (end) {
-		ks_part_set_written(ks, part, end);
-		c->last_write_off = end;
-		gate_raise(c, end);
-	} else {
-		gate_raise(c, ks_part_written(ks, part));
-	}
-	events_tell(c);
-	ks_part_unlock(ks, part);
+	group_command_done(c, part, lock);
 	return run_ended(c);
 }
 
@@ -426,6 +411,7 @@ static enum run_result run_locked(struct client *c, const struct command *cmd)
 	if (cmd->first_key > 0 && cmd->last_key == cmd->first_key && !cmd->keys &&
 		!(cmd->flags & (CMD_LOCK_ALL | CMD_LOCK_SELF | CMD_NOT_KEYS)))
 		return run_one_part(c, cmd, cmd_key(c, &c->argv[cmd->first_key]).part);
+	group_end(c->ac);
 	ks_lockset_init(&ls);
 	command_lockset(c, cmd, &ls);
 	if (!ks_lockset_try(ks, &ls)) {
@@ -445,8 +431,8 @@ static enum run_result run_locked(struct client *c, const struct command *cmd)
 		ks_lockset_set_written(ks, &ls, end);
 		c->last_write_off = end;
 	}
-	gate_raise(c, end ? end : ks_lockset_written(ks, &ls));
-	events_tell(c);
+	client_gate_raise(c, end ? end : ks_lockset_written(ks, &ls));
+	notify_tell(c);
 	ks_lockset_unlock(ks, &ls);
 	ks_lockset_fini(&ls);
 	return run_ended(c);

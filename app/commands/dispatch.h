@@ -13,6 +13,7 @@
 #define MILLRACE_APP_COMMANDS_DISPATCH_H
 
 #include "app/commands/command.h"
+#include "app/commands/encode.h"
 
 enum run_result {
 	RUN_DONE,  /* replied (or the client is to be closed) */
@@ -52,8 +53,11 @@ void command_call(struct client *c, const struct command *cmd);
 void propagate_collect(struct client *c);
 /* Has the command under way changed anything? */
 bool propagation_changed(const struct app_core *ac);
-/* Replication offset behind the effects logged since the core started a command; 0: none. */
+/* Logs the effects since the core started a command. The replication offset behind them; 0: none.
+ */
 uint64_t propagate_effects(struct client *c);
+/* The same, but only adds their record to *to. False: there is none. */
+bool propagate_record(struct client *c, struct encbuf *to);
 int propagation_create(struct propagation **out);
 void propagation_destroy(struct propagation **p);
 /* Forgets the effects of the command under way. */
@@ -62,7 +66,8 @@ void propagation_reset(struct app_core *ac);
 /* Logs a DEL (or UNLINK) of a key outside any command: expiry and eviction. Partition locked, room
  * admitted. */
 void propagate_del(struct app_core *ac, uint32_t part, int db, struct slice key, bool unlink);
-/* Room for len bytes in the log: 0, -EAGAIN (wait) or -EMSGSIZE (never). */
+/* Room for len bytes in the log, beside those of the core's group: 0, -EAGAIN (wait) or -EMSGSIZE
+ * (never). */
 int propagate_admit(struct app_core *ac, size_t len);
 /* The same for a command that adds data: leaves an eighth of the log to those that remove, which
  * have to be let through when the data have outgrown the pool. */

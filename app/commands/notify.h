@@ -41,6 +41,14 @@ void notify_add_message(
 	struct app_core *ac, int kind, const struct slice *channel, const struct slice *text);
 /* Forgets it: the command runs again later. */
 void notify_forget(struct app_core *ac);
+/* A command has run: what it has said is published with its client's gate, or it runs again. */
+static inline void notify_tell(struct client *c)
+{
+	if (c->retry)
+		notify_forget(c->ac);
+	else
+		notify_publish(c->ac, c->gate);
+}
 /* One event outside any command: expiry, eviction. The key's partition is locked. */
 void notify_now(struct app_core *ac, unsigned class, const char *event, int db,
 	const struct slice *key, uint64_t gate);

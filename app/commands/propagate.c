@@ -226,16 +226,14 @@ void propagate_collect(struct client *c)
 	command_reset(p);
 }
 
-/* Builds the record of all effects. Returns false when there is none. */
-static bool build_record(struct client *c, struct propagation *p)
+/* Adds the record of all effects to *r. Returns false when there is none. */
+static bool build_record(struct client *c, struct propagation *p, struct encbuf *r)
 {
-	struct encbuf *r = &p->record;
 	unsigned nr = p->run.nr + nr_effects(p);
 	int db = p->run.db;
 
 	if (nr == 0)
 		return false;
-	r->len = 0;
 	if (nr > 1)
 		encode_word(r, "MULTI");
 	if (p->run.nr)
@@ -249,17 +247,23 @@ static bool build_record(struct client *c, struct propagation *p)
 	return true;
 }
 
-uint64_t propagate_effects(struct client *c)
+bool propagate_record(struct client *c, struct encbuf *to)
 {
 	struct propagation *p = c->ac->prop;
 
 	if (!c->ac->has_effects)
-		return 0;
+		return false;
 	if (p->dirty)
 		c->ac->dirty_count += p->dirty;
-	if (!is_logged(c) || !build_record(c, p))
-		return 0;
-	return log_append(c->ac->log, p->record.ptr, p->record.len);
+	return is_logged(c) && build_record(c, p, to);
+}
+
+uint64_t propagate_effects(struct client *c)
+{
+	struct encbuf *r = &c->ac->prop->record;
+
+	r->len = 0;
+	return propagate_record(c, r) ? log_append(c->ac->log, r->ptr, r->len) : 0;
 }
 
 void propagate_del(struct app_core *ac, uint32_t part, int db, struct slice key, bool unlink)
@@ -281,12 +285,13 @@ void propagate_del(struct app_core *ac, uint32_t part, int db, struct slice key,
 
 int propagate_admit(struct app_core *ac, size_t len)
 {
-	return log_admit(ac->log, len);
+	return log_admit(ac->log, len + group_bytes(&ac->group));
 }
 
 int propagate_admit_data(struct app_core *ac, size_t len)
 {
-	return log_admit_sparing(ac->log, len, log_ring_size(ac->srv->log) / 8);
+	return log_admit_sparing(
+		ac->log, len + group_bytes(&ac->group), log_ring_size(ac->srv->log) / 8);
 }
 
 int propagate_admit_del(struct app_core *ac, struct slice key)

@@ -132,6 +132,7 @@ void ks_lockset_all(struct ks_lockset *ls);
 bool ks_lockset_try(struct keyspace *ks, struct ks_lockset *ls);
 void ks_lockset_unlock(struct keyspace *ks, struct ks_lockset *ls);
 bool ks_part_trylock(struct keyspace *ks, uint32_t part); /* bounded spin */
+bool ks_part_trylock_once(struct keyspace *ks, uint32_t part);
 void ks_part_unlock(struct keyspace *ks, uint32_t part);
 
 /* Replication offset behind the last write to the partition (its lock is held), or to any of

@@ -25,6 +25,12 @@ bool ks_part_trylock(struct keyspace *ks, uint32_t part)
 	return false;
 }
 
+bool ks_part_trylock_once(struct keyspace *ks, uint32_t part)
+{
+	BUG_ON(part >= ks->nr_parts);
+	return rte_spinlock_trylock(&ks->parts[part].lock);
+}
+
 void ks_part_unlock(struct keyspace *ks, uint32_t part)
 {
 	ASSERT(rte_spinlock_is_locked(&ks->parts[part].lock));

@@ -37,7 +37,8 @@ static struct fixture {
 	unsigned nr_aborted;
 	bool is_strict;    /* the node's state asks for every check */
 	unsigned nr_plain; /* commands that were spared the checks */
-	char *pieces[64];  /* received, and kept until the end of the burst */
+	unsigned nr_group_ends;
+	char *pieces[64]; /* received, and kept until the end of the burst */
 	size_t sizes[64];
 	unsigned nr_pieces;
 } f;
@@ -81,6 +82,7 @@ enum run_result command_run(struct client *c, const struct command *cmd)
 	for (uint32_t i = 0; i < c->argc; i++)
 		at += (size_t)snprintf(f.ran + at, sizeof(f.ran) - at, "%.*s ", (int)c->argv[i].len,
 			c->argv[i].ptr);
+	assert_true(f.ac.group.is_open == (f.ac.batch.nr > 0));
 	if (cmd && cmd->first_key)
 		assert_ptr_equal(c->ac->key_hint.ptr, c->argv[cmd->first_key].ptr);
 	return RUN_DONE;
@@ -97,6 +99,22 @@ enum run_result command_run_read(struct client *c, const struct command *cmd, ui
 	assert_int_equal(part, c->ac->key_hint.part);
 	f.nr_plain++;
 	return command_run(c, cmd);
+}
+
+void group_open(struct app_core *ac)
+{
+	ac->group.is_open = true;
+}
+
+void group_end(struct app_core *ac)
+{
+	f.nr_group_ends++;
+}
+
+void group_close(struct app_core *ac)
+{
+	ac->group.is_open = false;
+	f.nr_group_ends++;
 }
 
 void client_abort(struct client *c)
@@ -371,6 +389,20 @@ static void only_plain_reads_are_spared_the_checks(void **state)
 	assert_int_equal(f.nr_plain, 3);
 }
 
+static void what_the_batch_gathers_ends_with_it(void **state)
+{
+	receive_str(0, GET_A SET_C);
+	burst_end();
+	assert_int_equal(f.nr_group_ends, 1);
+	assert_false(f.ac.group.is_open);
+	f.busy = "b";
+	receive_str(0, SET_C GET_B GET_A);
+	burst_end();
+	assert_int_equal(f.nr_group_ends, 3); /* and before a client's input is given back */
+	f.busy = NULL;
+	retry_all();
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -387,6 +419,7 @@ int main(void)
 		TEST(a_protocol_error_comes_after_what_preceded_it),
 		TEST(a_sockets_bytes_are_used_at_once),
 		TEST(only_plain_reads_are_spared_the_checks),
+		TEST(what_the_batch_gathers_ends_with_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
