@@ -25,6 +25,13 @@ def fill(server, prefix, count=20000):
                 if number % 10 == 0:
                     commands.append(("PEXPIREAT", key, int(time.time() * 1000) + 3600000 + number))
             conn.pipeline(commands)
+        conn.pipeline(
+            [("HSET", f"{prefix}:hash:{i}", "f", i, f"g{i}", "v" * (i % 80)) for i in range(500)]
+            + [("RPUSH", f"{prefix}:list:{i}", i, "x" * (i % 80), -i) for i in range(500)]
+            + [("HSET", f"{prefix}:hash", f"f{i}", i * i) for i in range(2000)]
+            + [("RPUSH", f"{prefix}:list", f"element-{i}") for i in range(3000)]
+        )
+        conn.call("PEXPIREAT", f"{prefix}:hash:7", int(time.time() * 1000) + 3600000)
         conn.call("SET", f"{prefix}:big", os.urandom(5 << 20))
         conn.call("SET", f"{prefix}:zeros", b"\0" * (2 << 20))
         conn.call("SET", f"{prefix}:empty", "")
@@ -98,6 +105,20 @@ def stream(master):
                 ("BITFIELD", "s:k", "SET", "u8", "0", "200"),
                 ("SWAPDB", "7", "3"),
                 ("UNLINK", "s:e"),
+                ("HSET", "s:hash", "f", "1", "g", "x", "h", "y"),
+                ("HINCRBY", "s:hash", "f", "41"),
+                ("HINCRBYFLOAT", "s:hash", "f", "0.1"),
+                ("HDEL", "s:hash", "g"),
+                ("RPUSH", "s:list", "a", "b", "c", "d", "a"),
+                ("LINSERT", "s:list", "BEFORE", "c", "x"),
+                ("LREM", "s:list", "-1", "a"),
+                ("LMOVE", "s:list", "s:list2", "LEFT", "RIGHT"),
+                ("RPOPLPUSH", "s:list", "s:list2"),
+                ("LMPOP", "1", "s:list", "LEFT", "COUNT", "2"),
+                ("LTRIM", "s:list2", "0", "0"),
+                ("COPY", "s:hash", "s:hash2"),
+                ("RENAME", "s:list2", "s:list3"),
+                ("DEL", "s:hash"),
             ]
         )
         for reply in replies:
