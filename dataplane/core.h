@@ -94,9 +94,8 @@ struct core {
 	bool sock_more;           /* a socket had more than one read's worth */
 
 	/* idle */
-	uint64_t idle_since_us; /* 0: busy */
-	uint64_t
-		waits_since_us; /* it has nothing to do but wait for the end of a burst; 0: not so */
+	uint64_t idle_since_us;  /* 0: busy */
+	uint64_t waits_since_us; /* it does nothing but wait for the end of a burst; 0: not so */
 
 	struct core_counters ctr;
 

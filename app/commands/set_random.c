@@ -177,12 +177,9 @@ static void pop_count(struct client *c)
 	struct coll s;
 	int64_t count;
 
-	if (!arg_int_reply(c, &c->argv[2], &count))
+	if (!arg_int_range_reply(c, &c->argv[2], 0, INT64_MAX, &count,
+		    "ERR value is out of range, must be positive"))
 		return;
-	if (count < 0) {
-		reply_err(c, "ERR value is out of range, must be positive");
-		return;
-	}
 	if (!coll_open(c, &c->argv[1], OBJ_SET, &s))
 		return;
 	if (!s.obj.ptr || count == 0)

@@ -65,8 +65,12 @@ class Client:
     def offer_ring(self, index, to_server):
         self.offer(ADD_RING, ring(index, to_server), os.eventfd(0))
 
+    def connect(self):
+        """Waits while those who came before fill the queue of the listening socket."""
+        until("connect", lambda: not self.sock.connect(self.path), 20, 0.001)
+
     def steps(self):
-        yield "says nothing", lambda: self.sock.connect(self.path)
+        yield "says nothing", self.connect
         yield "has heard HELLO", lambda: self.answer(HELLO)
         yield "asks", lambda: self.sock.send(message(INIT, struct.pack("<HIB", VERSION, 0, 0)))
         yield "may connect", lambda: self.answer(ACK)

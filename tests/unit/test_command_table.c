@@ -77,6 +77,9 @@ struct command pubsub_commands[] = {{0}};
 struct command multi_commands[] = {{0}};
 struct command hash_commands[] = {{0}};
 struct command list_commands[] = {{0}};
+struct command set_commands[] = {{0}};
+struct command hll_commands[] = {{0}};
+struct command zset_commands[] = {{0}};
 
 #define NR_TOP 14
 

@@ -11,7 +11,8 @@ POPPED = b"to-be-popped"
 
 
 def number(w):
-    return str(w.pick([w.rnd.randrange(20), w.rnd.randrange(20), w.rnd.randrange(-(1 << 40), 1 << 40)]))
+    large = w.rnd.randrange(-(1 << 40), 1 << 40)
+    return str(w.pick([w.rnd.randrange(20), w.rnd.randrange(20), large]))
 
 
 def member(w):
