@@ -136,8 +136,10 @@ bool prop_admit(struct client *c, size_t len)
 	if ((c->flags & (CLIENT_MASTER | CLIENT_REPLAY)) || ac->local)
 		return true;
 	rc = propagate_admit(ac, ac->admitted + len);
-	if (rc == -EAGAIN)
+	if (rc == -EAGAIN && !ac->in_exec)
 		cmd_retry(c);
+	else if (rc == -EAGAIN) /* what ran before it in the transaction cannot run again */
+		reply_err(c, "ERR the log in persistent memory has no room for this now");
 	else if (rc)
 		reply_err(c,
 			"ERR the command is larger than the log in persistent memory can take (pmem-size)");
