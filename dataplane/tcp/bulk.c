@@ -124,7 +124,8 @@ uint32_t tcp_bulk_send(struct tcp_conn *c, uint64_t unsent, uint32_t wnd)
 	p = pkt_alloc(net->pool);
 	if (!p)
 		return 0;
-	if (!tcp_data_put(c, p, off, len) || !records_add(c, seq, len)) {
+	/* Segments so small that one packet holds them are not cut: each goes by itself. */
+	if (len <= pkt_tailroom(p) || !tcp_data_put(c, p, off, len) || !records_add(c, seq, len)) {
 		pkt_free(net->pool, p);
 		return 0;
 	}

@@ -143,6 +143,25 @@ static void pieces_of_every_length(void **state)
 	}
 }
 
+/* One packet's buffer holds several segments of a path so narrow. IPv6 has none. */
+static void narrow_paths(void **state)
+{
+	static const uint16_t mtus[] = {576, 576, 700, 700, 900, 900};
+
+	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		for (unsigned k = 0; k < sizeof(mtus) / sizeof(mtus[0]); k++) {
+			struct lab lab;
+
+			lab_init(&lab, 600 + i);
+			if (lab.is_v6)
+				skip();
+			hosts_set(&lab, &kinds[i], 60001);
+			lab.b.cfg.mtu = mtus[k];
+			transfer(&lab, k % 2 ? 1900 : 300000 + i);
+		}
+	}
+}
+
 /* Connections end with output that was not sent, not acknowledged, or still with the device. */
 static void references_are_given_back_when_a_connection_dies(void **state)
 {
@@ -291,6 +310,7 @@ int main(void)
 		cmocka_unit_test(every_device_moves_every_byte),
 		cmocka_unit_test(every_device_survives_a_bad_wire),
 		cmocka_unit_test(pieces_of_every_length),
+		cmocka_unit_test(narrow_paths),
 		cmocka_unit_test(references_are_given_back_when_a_connection_dies),
 		cmocka_unit_test(packets_run_out),
 		cmocka_unit_test(vlan_and_ecn),
