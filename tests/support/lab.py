@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 from resp import Resp, RespError
 
@@ -290,6 +291,12 @@ class Server:
         except OSError:
             return ""
 
+    def last_words(self):
+        """Why it ended: its own message, or the last line that it wrote."""
+        lines = [line for line in self.log_text().splitlines() if line.strip()]
+        own = [line for line in lines if line.startswith("millrace: ")]
+        return (own or lines or ["it said nothing"])[-1]
+
     def log_tail(self, lines=25):
         return "\n".join("   | " + line[:200] for line in self.log_text().splitlines()[-lines:])
 
@@ -389,12 +396,6 @@ class Node(Server):
         if self.device:
             self.device.attach()
         return self
-
-    def last_words(self):
-        """Why it ended: its own message, or the last line that it wrote."""
-        lines = [line for line in self.log_text().splitlines() if line.strip()]
-        own = [line for line in lines if line.startswith("millrace: ")]
-        return (own or lines or ["it said nothing"])[-1]
 
     def over_device(self, timeout=20.0):
         """A connection from the far side of its device."""
@@ -646,6 +647,12 @@ class Lab:
         self.close()
 
 
+def where(error):
+    """The calls that led to an error, innermost last."""
+    frames = traceback.extract_tb(error.__traceback__)[1:]
+    return " > ".join(f"{os.path.basename(f.filename)}:{f.lineno} {f.name}" for f in frames)
+
+
 def run_test(test, isolated=True):
     """Runs test(lab) as a program: status 0, 1 with the reason and the servers' last words, or 77 when skipped."""
     lab = None
@@ -666,11 +673,11 @@ def run_test(test, isolated=True):
         print(f"skipped: {why}")
         return SKIP
     except (Failed, OSError, RespError, subprocess.SubprocessError) as why:
-        print(
-            f"failed: {type(why).__name__}: {why}"
-            if not isinstance(why, Failed)
-            else f"failed: {why}"
-        )
+        kind = "" if isinstance(why, Failed) else f"{type(why).__name__}: "
+        print(f"failed: {kind}{why}\n   at {where(why)}")
+        for server in lab.servers if lab else []:
+            if server.process and not server.alive:
+                print(f"   {server.name} ended, {server.process.returncode}: {server.last_words()}")
         for server in lab.servers if lab else []:
             print(f"-- {server.name}:\n{server.log_tail()}")
         if not isinstance(why, Failed):
