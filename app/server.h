@@ -165,6 +165,12 @@ struct server {
 	atomic_ullong stat_reset_gen;
 };
 
+/* A flag that orders nothing else. Any thread. */
+static inline bool flag_on(const atomic_bool *flag)
+{
+	return atomic_load_explicit(flag, memory_order_relaxed);
+}
+
 /* Time that took so many cycles of a core, in microseconds. */
 static inline uint64_t app_core_us(const struct app_core *ac, uint64_t cycles)
 {

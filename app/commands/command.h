@@ -137,8 +137,8 @@ void prop_before(struct client *c, int db, int argc, const struct slice *argv);
 void prop_force(struct client *c); /* its arguments go into the log, though no key has changed */
 void prop_none(struct client *c); /* nothing of this command goes into the log, whatever is dirty */
 /* Before anything has changed: room in the log for len bytes of effects that do not come out of the
- * command's arguments. False: the command runs again later, or has been refused; either way it
- * returns at once. */
+ * command's arguments. False: the command runs again later, or has been refused (inside EXEC too
+ * when it would have to wait: what ran before it cannot run again); it returns at once. */
 bool prop_admit(struct client *c, size_t len);
 
 /* --- keyspace notifications --- */

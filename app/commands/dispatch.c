@@ -30,11 +30,6 @@ static inline bool is_applier(const struct client *c)
 	return c->flags & (CLIENT_MASTER | CLIENT_REPLAY);
 }
 
-static bool flag_on(const atomic_bool *flag)
-{
-	return atomic_load_explicit(flag, memory_order_relaxed);
-}
-
 /* --- refusals --- */
 
 static void unknown_text(struct client *c, char *err, size_t err_len)
@@ -87,9 +82,6 @@ const struct command *command_find(struct client *c, char *err, size_t err_len)
 	return cmd;
 }
 
-static const char misconf_full[] =
-	"MISCONF The last snapshot could not be stored in the pool, which has no room for it. Commands that may add "
-	"data are disabled until keys have been removed (or the node has a larger pmem-size).";
 static const char misconf_rdb[] =
 	"MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands "
 	"that may modify the data set are disabled, because this instance is configured to report errors during "
@@ -105,7 +97,7 @@ static const char *refuse_unsaved(
 	if (!flag_on(&srv->snapshot_failed) || !flag_on(&srv->cfg->stop_writes_on_bgsave_error))
 		return NULL;
 	if (flag_on(&srv->snapshot_no_room))
-		return flags & CMD_DENYOOM ? misconf_full : NULL;
+		return flags & CMD_DENYOOM ? propagate_full_text : NULL;
 	if (__atomic_load_n(&srv->cfg->nr_save, __ATOMIC_RELAXED) == 0)
 		return NULL;
 	return (flags & CMD_WRITE) || cmd->fn == ping_command ? misconf_rdb : NULL;
@@ -315,13 +307,6 @@ static size_t record_bound(const struct client *c)
 	return n;
 }
 
-/* No snapshot makes room in the log while the pool has none for a snapshot: what would wait for
- * ever is refused. (Not for want of a higher ceiling, which the flusher sees to.) */
-static bool log_stays_full(const struct server *srv)
-{
-	return flag_on(&srv->snapshot_no_room) && log_space(srv->log) < log_ring_size(srv->log) / 4;
-}
-
 static int admit_bytes(struct app_core *ac, uint32_t flags, size_t need)
 {
 	return flags & CMD_DENYOOM ? propagate_admit_data(ac, need) : propagate_admit(ac, need);
@@ -346,9 +331,9 @@ static enum run_result admit(struct client *c, const struct command *cmd, bool *
 		rc = admit_bytes(c->ac, flags, need);
 	}
 	c->ac->admitted = need;
-	if (rc == -EAGAIN && log_stays_full(c->srv)) {
+	if (rc == -EAGAIN && propagate_stays_full(c->srv)) {
 		*refused = true;
-		reply_err(c, misconf_full);
+		reply_err(c, propagate_full_text);
 		return RUN_DONE;
 	}
 	if (rc == -EAGAIN) {

@@ -72,6 +72,11 @@ int propagate_admit(struct app_core *ac, size_t len);
 /* The same for a command that adds data: leaves an eighth of the log to those that remove, which
  * have to be let through when the data have outgrown the pool. */
 int propagate_admit_data(struct app_core *ac, size_t len);
+/* Of what got -EAGAIN: no snapshot will make room in the log, because the pool has none for a
+ * snapshot; what would wait for ever is refused with the text. (Not for want of a higher ceiling,
+ * which the flusher sees to.) */
+bool propagate_stays_full(const struct server *srv);
+extern const char propagate_full_text[];
 /* Room for propagate_del() of the key. */
 int propagate_admit_del(struct app_core *ac, struct slice key);
 

@@ -16,11 +16,6 @@ enum evicted {
 	EVICT_NOTHING, /* above it, and nothing can go */
 };
 
-static bool flag_on(const atomic_bool *flag)
-{
-	return atomic_load_explicit(flag, memory_order_relaxed);
-}
-
 static bool evict_log(void *ctx, uint32_t part, int db, const struct entry *e)
 {
 	struct app_core *ac = ctx;

@@ -20,6 +20,10 @@
 /* Buffers that one large command has made larger than this are given back. */
 #define KEEP_BYTES (1024 * 1024)
 
+const char propagate_full_text[] =
+	"MISCONF The last snapshot could not be stored in the pool, which has no room for it. Commands that may add "
+	"data are disabled until keys have been removed (or the node has a larger pmem-size).";
+
 /* The effects of the command under way, already in RESP. */
 struct effects {
 	struct encbuf bytes;
@@ -136,10 +140,12 @@ bool prop_admit(struct client *c, size_t len)
 	if ((c->flags & (CLIENT_MASTER | CLIENT_REPLAY)) || ac->local)
 		return true;
 	rc = propagate_admit(ac, ac->admitted + len);
-	if (rc == -EAGAIN && !ac->in_exec)
-		cmd_retry(c);
-	else if (rc == -EAGAIN) /* what ran before it in the transaction cannot run again */
+	if (rc == -EAGAIN && propagate_stays_full(c->srv))
+		reply_err(c, propagate_full_text);
+	else if (rc == -EAGAIN && ac->in_exec) /* what ran before it cannot run again */
 		reply_err(c, "ERR the log in persistent memory has no room for this now");
+	else if (rc == -EAGAIN)
+		cmd_retry(c);
 	else if (rc)
 		reply_err(c,
 			"ERR the command is larger than the log in persistent memory can take (pmem-size)");
@@ -294,6 +300,11 @@ int propagate_admit_data(struct app_core *ac, size_t len)
 {
 	return log_admit_sparing(
 		ac->log, len + group_bytes(&ac->group), log_ring_size(ac->srv->log) / 8);
+}
+
+bool propagate_stays_full(const struct server *srv)
+{
+	return flag_on(&srv->snapshot_no_room) && log_space(srv->log) < log_ring_size(srv->log) / 4;
 }
 
 int propagate_admit_del(struct app_core *ac, struct slice key)

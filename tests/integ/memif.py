@@ -93,6 +93,7 @@ def test_requests(node, load):
         node, load, *keys, "--load", "--requests", "2000", "--seconds", "30", "--ratio", "1:1",
         "--pipeline", "8", "--data-size", "1-9kb", *two,
     )  # fmt: skip
+    equal(result["done"], 2000, "--requests")
     equal(stats["set"] + stats["get"], result["sent"], "SETs and GETs")
     check(0.8 < result["reads"] / result["writes"] < 1.25, f"ratio: {result}")
     result, stats = counted(

@@ -19,7 +19,9 @@ struct node {
 	struct server srv;
 	struct app_core ac;
 	struct client c;
-	uint64_t seen; /* log offset looked at so far */
+	struct obuf_pool pool;
+	struct obuf out; /* the replies */
+	uint64_t seen;   /* log offset looked at so far */
 };
 
 /* The dispatcher's, which is not linked. */
@@ -41,11 +43,19 @@ static int setup(void **state)
 	n.ac.srv = n.c.srv = &n.srv;
 	n.ac.log = n.f.w[0];
 	n.c.ac = &n.ac;
+	n.srv.log = n.f.log;
+	rte_spinlock_init(&n.srv.err_lock);
+	TAILQ_INIT(&n.ac.dirty);
+	obuf_pool_init(&n.pool, 0);
+	obuf_init(&n.out, &n.pool);
+	n.c.out = &n.out;
 	return propagation_create(&n.ac.prop);
 }
 
 static int teardown(void **state)
 {
+	obuf_fini(&n.out);
+	obuf_pool_fini(&n.pool);
 	propagation_destroy(&n.ac.prop);
 	ks_destroy(&n.srv.ks);
 	fixture_teardown_plain(&n.f);
@@ -260,6 +270,63 @@ static void removal_is_admitted_for_any_name(void **state)
 	assert_true(log_tail(n.f.log) > 4096);
 }
 
+/* What the command has replied since the last look. */
+static const char *replied(void)
+{
+	static char text[512];
+	size_t len = (size_t)obuf_len(&n.out);
+
+	assert_true(len < sizeof(text));
+	obuf_copy_at(&n.out, 0, text, (uint32_t)len);
+	obuf_consume(&n.out, len);
+	text[len] = 0;
+	return text;
+}
+
+/* Fills the ring until so many bytes are not admitted any more. */
+static void fill(size_t len)
+{
+	static const char bytes[512];
+
+	while (propagate_admit(&n.ac, len) == 0) {
+		log_append(n.ac.log, bytes, sizeof(bytes));
+		log_commit(n.ac.log);
+	}
+}
+
+static void effects_without_room_wait_or_are_refused(void **state)
+{
+	const size_t len = 8000;
+
+	assert_true(prop_admit(&n.c, len));
+	assert_int_equal(n.ac.admitted, len);
+	assert_false(prop_admit(&n.c, (size_t)1 << 40));
+	assert_memory_equal(replied(), "-ERR the command is larger", 26);
+	assert_false(n.c.retry);
+	n.ac.admitted = 0;
+	fill(len);
+
+	assert_false(prop_admit(&n.c, len));
+	assert_true(n.c.retry);
+	assert_string_equal(replied(), "");
+
+	n.c.retry = false;
+	n.ac.in_exec = true;
+	assert_false(prop_admit(&n.c, len));
+	assert_false(n.c.retry);
+	assert_memory_equal(replied(), "-ERR the log in persistent memory has no room", 45);
+
+	/* Nobody makes room: neither waits. */
+	atomic_store(&n.srv.snapshot_no_room, true);
+	for (int in_exec = 0; in_exec < 2; in_exec++) {
+		n.ac.in_exec = in_exec;
+		assert_false(prop_admit(&n.c, len));
+		assert_false(n.c.retry);
+		assert_memory_equal(replied(), "-MISCONF The last snapshot", 26);
+	}
+	assert_int_equal(n.ac.admitted, 0);
+}
+
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
 int main(void)
@@ -278,6 +345,7 @@ int main(void)
 		T(applied_stream_is_not_logged_again),
 		T(removal_outside_a_command_marks_its_partition),
 		T(removal_is_admitted_for_any_name),
+		T(effects_without_room_wait_or_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
