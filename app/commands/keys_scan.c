@@ -7,6 +7,7 @@
  */
 #include "app/commands/keys.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,12 +112,12 @@ bool key_scan_cursor(struct client *c, const struct slice *arg, uint64_t *cursor
 	char text[32];
 	char *end = text;
 
-	if (arg->len > 0 && arg->len < sizeof(text) && arg->ptr[0] > ' ') {
+	if (arg->len < sizeof(text)) {
 		memcpy(text, arg->ptr, arg->len);
 		text[arg->len] = '\0';
 		errno = 0;
-		*cursor = strtoull(text, &end, 10);
-		if (end == text + arg->len && errno == 0)
+		*cursor = strtoull(text, &end, 10); /* of nothing: 0 */
+		if (!isspace((unsigned char)text[0]) && *end == '\0' && errno == 0)
 			return true;
 	}
 	reply_err(c, "ERR invalid cursor");
