@@ -90,6 +90,7 @@ extern struct command set_commands[];
 extern struct command pubsub_commands[];
 extern struct command multi_commands[]; /* MULTI EXEC WATCH ... */
 extern struct command list_commands[];
+extern struct command stream_commands[];
 extern struct command connection_commands[]; /* AUTH HELLO CLIENT ... */
 extern struct command server_commands[];     /* CONFIG INFO COMMAND DEBUG ... */
 extern struct command repl_commands[];       /* REPLICAOF PSYNC REPLCONF WAIT ROLE ... */
