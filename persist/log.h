@@ -81,6 +81,14 @@ int log_admit(struct log_writer *w, size_t len);
 int log_admit_sparing(struct log_writer *w, size_t len, uint64_t spare);
 
 /*
+ * Sets @len bytes aside, in place of what was set aside before: they stay sure of their room
+ * through other log_admit() calls, appends and commits, until log_hold(w, 0), after which the next
+ * appends of so many bytes have them. For a write that is interrupted by others. Returns as
+ * log_admit(); what was set aside before then stays.
+ */
+int log_hold(struct log_writer *w, size_t len);
+
+/*
  * Appends @len bytes as one contiguous piece of the stream; admitted before, by log_admit().
  * Returns the offset after the last byte: what replies to this write wait for. The bytes are
  * copied before return; a replica appends its master's bytes with this same function. @len > 0.

@@ -53,7 +53,7 @@ void log_destroy(struct log **logp)
 static void writer_restart(struct log_writer *w, uint64_t off)
 {
 	BUG_ON(w->in_burst);
-	w->credit = 0;
+	w->credit = w->held = 0;
 	w->run_off = off;
 	w->run_len = 0;
 	w->slot_head = 0;

@@ -56,6 +56,7 @@ struct log_writer {
 	bool in_burst; /* pub->pending is set */
 	unsigned int burst_runs;
 	uint64_t credit; /* bytes that may be reserved without asking */
+	uint64_t held;   /* of them, what log_hold() has set aside */
 
 	/* The open run: [run_off, run_off + run_len), of which the stage holds the last bytes. */
 	uint64_t run_off;

@@ -190,10 +190,11 @@ int log_admit(struct log_writer *w, size_t len)
 {
 	if (log_slots_free(w) <= w->log->nr_slots / 4)
 		slots_ask(w);
-	if (len <= w->credit && log_slots_free(w) >= LOG_ADMIT_SLOTS)
-		return 0;
 	if (len > log_append_max(w->log))
 		return -EMSGSIZE;
+	len += w->held;
+	if (len <= w->credit && log_slots_free(w) >= LOG_ADMIT_SLOTS)
+		return 0;
 	if (log_slots_free(w) >= LOG_ADMIT_SLOTS && credit_get(w, len))
 		return 0;
 	log_count(&w->stalls, 1);
@@ -217,12 +218,23 @@ int log_admit_sparing(struct log_writer *w, size_t len, uint64_t spare)
 	return -EAGAIN;
 }
 
+int log_hold(struct log_writer *w, size_t len)
+{
+	uint64_t before = w->held;
+	int rc;
+
+	w->held = 0;
+	rc = len ? log_admit(w, len) : 0;
+	w->held = rc ? before : len;
+	return rc;
+}
+
 void log_admit_done(struct log_writer *w)
 {
-	if (w->credit == 0)
+	if (w->credit <= w->held)
 		return;
-	atomic_fetch_sub(&w->log->granted, w->credit);
-	w->credit = 0;
+	atomic_fetch_sub(&w->log->granted, w->credit - w->held);
+	w->credit = w->held;
 }
 
 uint64_t log_space(const struct log *log)

@@ -225,6 +225,19 @@ static void unused_credit_is_given_back_when_space_is_short(void **state)
 	assert_int_equal(log_admit(f.w[1], 100), 0);
 }
 
+static void bytes_on_hold_outlast_all_else(void **state)
+{
+	assert_int_equal(log_hold(f.w[0], 5000), 0);
+	assert_int_equal(fill_up(0, 100), -EAGAIN); /* also by the same writer */
+	assert_int_equal(fill_up(1, 100), -EAGAIN);
+	log_admit_done(f.w[0]);
+	assert_int_equal(fill_up(1, 100), -EAGAIN);
+	assert_int_equal(log_hold(f.w[0], FIXTURE_RING), -EMSGSIZE); /* and what was held stays */
+	assert_int_equal(log_hold(f.w[0], 0), 0);
+	log_append(f.w[0], big, 5000);
+	log_commit(f.w[0]);
+}
+
 static void clean_close_keeps_every_byte(void **state)
 {
 	put(0, "hello", 5);
@@ -383,6 +396,7 @@ int main(void)
 		FENCED(ring_wraps_and_reads_in_two_spans),
 		GROUPED(ring_wraps_and_reads_in_two_spans),
 		FENCED(unused_credit_is_given_back_when_space_is_short),
+		FENCED(bytes_on_hold_outlast_all_else),
 		FENCED(clean_close_keeps_every_byte),
 		GROUPED(clean_close_keeps_every_byte),
 		NO(clean_close_keeps_every_byte),
