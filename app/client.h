@@ -49,10 +49,12 @@ enum client_flags {
 	CLIENT_RETRY =
 		1u << 15, /* set aside: a partition was busy or the log full; same command again */
 	CLIENT_READONLY_FORBID = 1u << 16,
-	CLIENT_ASAP = 1u << 17,   /* close at the end of this burst (output limit, kill) */
-	CLIENT_NETDEV = 1u << 18, /* came over a DPDK device */
-	CLIENT_MULTI = 1u << 20,  /* between MULTI and EXEC */
-	CLIENT_PUBSUB = 1u << 19, /* has subscriptions; with RESP2 it may do little else */
+	CLIENT_ASAP = 1u << 17,      /* close at the end of this burst (output limit, kill) */
+	CLIENT_NETDEV = 1u << 18,    /* came over a DPDK device */
+	CLIENT_MULTI = 1u << 20,     /* between MULTI and EXEC */
+	CLIENT_SCRIPT = 1u << 21,    /* runs the commands of scripts */
+	CLIENT_IN_SCRIPT = 1u << 22, /* its script has been set aside: it stays until that ends */
+	CLIENT_PUBSUB = 1u << 19,    /* has subscriptions; with RESP2 it may do little else */
 };
 
 /* Clients whose commands run under rules of their own. */
@@ -66,6 +68,7 @@ enum client_block {
 	BLOCK_WAIT,
 	BLOCK_PAUSE,
 	BLOCK_CONTROL, /* the control thread is working on its request */
+	BLOCK_SCRIPT,  /* its script takes long */
 };
 
 /* Bytes received but not yet parsed, when a request is incomplete. */

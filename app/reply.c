@@ -45,7 +45,7 @@ struct deferred {
 
 static bool drops(const struct client *c)
 {
-	return !c->out ||
+	return (!c->out && !((c->flags & CLIENT_SCRIPT) && c->deferred)) ||
 	       (c->flags & (CLIENT_REPLY_OFF | CLIENT_REPLY_SKIP | CLIENT_CLOSED | CLIENT_ASAP));
 }
 
@@ -175,11 +175,21 @@ static void count_error(struct client *c, const char *text)
 	rte_spinlock_unlock(&srv->err_lock);
 }
 
+void reply_count_error(struct client *c, const char *text)
+{
+	count_error(c, text);
+}
+
 void reply_err(struct client *c, const char *text)
+{
+	count_error(c, text);
+	reply_err_uncounted(c, text);
+}
+
+void reply_err_uncounted(struct client *c, const char *text)
 {
 	size_t len = strlen(text);
 
-	count_error(c, text);
 	while (len > 0 && (text[len - 1] == '\r' || text[len - 1] == '\n'))
 		len--;
 	put(c, "-", 1);
@@ -389,6 +399,17 @@ void reply_double(struct client *c, double d)
 	put(c, "\r\n", 2);
 }
 
+void reply_big_number(struct client *c, const char *digits)
+{
+	if (c->resp != 3) {
+		reply_bulk_str(c, digits);
+		return;
+	}
+	put(c, "(", 1);
+	put_str(c, digits);
+	put(c, "\r\n", 2);
+}
+
 void reply_verbatim(struct client *c, const char *text, size_t len, const char ext[3])
 {
 	if (c->resp != 3) {
@@ -427,19 +448,24 @@ void reply_push(struct client *c, size_t n)
 	put_int_line(c, c->resp == 3 ? '>' : '*', (int64_t)n);
 }
 
-void reply_defer_begin(struct client *c)
+static bool defer_push(struct client *c)
 {
-	if (drops(c))
-		return;
 	struct deferred *d = calloc(1, sizeof(*d));
 
-	if (!d) {
-		out_of_memory(c);
-		mark_dirty(c);
-		return;
-	}
+	if (!d)
+		return false;
 	d->below = c->deferred;
 	c->deferred = d;
+	return true;
+}
+
+void reply_defer_begin(struct client *c)
+{
+	if (drops(c) || defer_push(c))
+		return;
+	out_of_memory(c);
+	if (c->out)
+		mark_dirty(c);
 }
 
 /* Takes the top off the stack, or returns NULL where nothing is being kept. */
@@ -459,6 +485,31 @@ static void defer_finish(struct client *c, struct deferred *d)
 	put(c, d->buf, d->len);
 	free(d->buf);
 	free(d);
+}
+
+void reply_capture_begin(struct client *c)
+{
+	if (!defer_push(c))
+		out_of_memory(c);
+}
+
+/* The buffers of an aggregate that was not ended are above it: there are none. */
+char *reply_capture_end(struct client *c, size_t *len)
+{
+	bool failed = c->flags & CLIENT_ASAP;
+	struct deferred *d = defer_pop(c);
+	char *bytes;
+
+	client_flags_change(c, 0, CLIENT_ASAP);
+	*len = d ? d->len : 0;
+	if (d && !failed && !deferred_append(d, "", 1)) /* a zero behind them */
+		failed = true;
+	bytes = d ? d->buf : NULL;
+	free(d);
+	if (!failed && *len > 0)
+		return bytes;
+	free(bytes);
+	return NULL;
 }
 
 void reply_aside_begin(struct client *c)

@@ -33,6 +33,9 @@ void reply_status(struct client *c, const char *text); /* +text */
  * in errorstats. */
 void reply_err(struct client *c, const char *text);
 void reply_errf(struct client *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void reply_err_uncounted(struct client *c, const char *text); /* errorstats knows it already */
+/* Counts an error that is told by somebody else: text as in reply_err(). */
+void reply_count_error(struct client *c, const char *text);
 void reply_int(struct client *c, int64_t n);
 void reply_bulk(struct client *c, const void *data, size_t len);
 void reply_bulk_str(struct client *c, const char *s);
@@ -42,11 +45,12 @@ void reply_entry(
 void reply_null(struct client *c);                /* $-1 or _ */
 void reply_null_array(struct client *c);          /* *-1 or _ */
 void reply_array(struct client *c, size_t n);
-void reply_map(struct client *c, size_t n);    /* n pairs: *2n or %n */
-void reply_set(struct client *c, size_t n);    /* *n or ~n */
-void reply_push(struct client *c, size_t n);   /* *n or >n */
-void reply_bool(struct client *c, bool b);     /* :1 :0 or #t #f */
-void reply_double(struct client *c, double d); /* bulk or , */
+void reply_map(struct client *c, size_t n);                  /* n pairs: *2n or %n */
+void reply_set(struct client *c, size_t n);                  /* *n or ~n */
+void reply_push(struct client *c, size_t n);                 /* *n or >n */
+void reply_bool(struct client *c, bool b);                   /* :1 :0 or #t #f */
+void reply_double(struct client *c, double d);               /* bulk or , */
+void reply_big_number(struct client *c, const char *digits); /* bulk or ( */
 void reply_verbatim(
 	struct client *c, const char *text, size_t len, const char ext[3]); /* bulk or = */
 
@@ -60,6 +64,11 @@ void reply_defer_end_set(struct client *c, size_t n);
 void reply_defer_end_cursor(struct client *c, uint64_t cursor, size_t n);
 /* Forgets what was replied since the begin: the command runs again later, or fails after all. */
 void reply_defer_drop(struct client *c);
+
+/* A client without a connection, CLIENT_SCRIPT: its replies are kept between these two. The end
+ * gives them, and the caller frees them; NULL: there are none, or memory ran out. */
+void reply_capture_begin(struct client *c);
+char *reply_capture_end(struct client *c, size_t *len);
 
 /* Frees replies under construction: the client is going. */
 void reply_discard(struct client *c);
