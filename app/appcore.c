@@ -4,6 +4,7 @@
 #include "app/commands/dispatch.h"
 #include "app/commands/evict.h"
 #include "app/commands/notify.h"
+#include "app/commands/script_run.h"
 #include "app/latency.h"
 #include "app/pubsub.h"
 #include "app/replication.h"
@@ -187,6 +188,7 @@ void app_core_destroy(struct app_core **acp)
 
 	if (!ac)
 		return;
+	script_core_destroy(ac);
 	core_destroy(&ac->core);
 	propagation_destroy(&ac->prop);
 	encbuf_fini(&ac->events);

@@ -5,6 +5,7 @@
 #include "app/commands/dispatch.h"
 #include "app/commands/encode.h"
 #include "app/commands/notify.h"
+#include "app/commands/script_run.h"
 #include "app/control.h"
 #include "app/replication.h"
 #include "checks.h"
@@ -181,13 +182,43 @@ static void append(struct apply *a, struct ks_lockset *ls, size_t off, size_t le
 	atomic_store_explicit(&c->srv->repl->stream_db, c->db, memory_order_relaxed);
 }
 
+/* Locks the set, and takes the scripts' token if need be. False: not now; the set is gone. */
+static bool lock(struct apply *a, struct ks_lockset *ls, bool scripts)
+{
+	struct client *c = a->client;
+
+	if (scripts && !script_token_take(c->srv)) {
+		ks_lockset_fini(ls);
+		return false;
+	}
+	if (!ks_lockset_try(c->srv->ks, ls)) {
+		if (scripts)
+			script_token_give(c->srv);
+		ks_lockset_fini(ls);
+		return false;
+	}
+	c->ac->locks = ls;
+	return true;
+}
+
+static void unlock(struct apply *a, struct ks_lockset *ls, bool scripts)
+{
+	struct client *c = a->client;
+
+	c->ac->locks = NULL;
+	ks_lockset_unlock(c->srv->ks, ls);
+	ks_lockset_fini(ls);
+	if (scripts)
+		script_token_give(c->srv);
+}
+
 /* The run's commands, all at once. False: a partition is busy. */
 static bool execute_run(struct apply *a, size_t end)
 {
 	struct client *c = a->client;
-	struct keyspace *ks = c->srv->ks;
 	const struct command *cmd;
 	struct ks_lockset ls;
+	bool scripts = false;
 	int db = c->db;
 	size_t used;
 
@@ -199,13 +230,13 @@ static bool execute_run(struct apply *a, size_t end)
 
 		parse_at(a, a->queue[i].off, &used);
 		cmd = command_find(c, err, sizeof(err));
-		if (cmd)
-			command_lockset(c, cmd, &ls);
+		if (!cmd)
+			continue;
+		command_lockset(c, cmd, &ls);
+		scripts |= (cmd->flags & CMD_SCRIPT) != 0;
 	}
-	if (!ks_lockset_try(ks, &ls)) {
-		ks_lockset_fini(&ls);
+	if (!lock(a, &ls, scripts))
 		return false;
-	}
 	c->db = db;
 	for (size_t i = 0; i < a->nr_queued; i++) {
 		parse_at(a, a->queue[i].off, &used);
@@ -214,14 +245,14 @@ static bool execute_run(struct apply *a, size_t end)
 			execute(a, cmd);
 	}
 	append(a, &ls, a->start, end - a->start);
-	ks_lockset_unlock(ks, &ls);
-	ks_lockset_fini(&ls);
+	unlock(a, &ls, scripts);
 	return true;
 }
 
 static bool execute_one(struct apply *a, const struct command *cmd, size_t end)
 {
 	struct client *c = a->client;
+	bool scripts = cmd && (cmd->flags & CMD_SCRIPT);
 	struct ks_lockset ls;
 
 	if (!has_room(a, end - a->start))
@@ -229,15 +260,12 @@ static bool execute_one(struct apply *a, const struct command *cmd, size_t end)
 	ks_lockset_init(&ls);
 	if (cmd)
 		command_lockset(c, cmd, &ls);
-	if (!ks_lockset_try(c->srv->ks, &ls)) {
-		ks_lockset_fini(&ls);
+	if (!lock(a, &ls, scripts))
 		return false;
-	}
 	if (cmd)
 		execute(a, cmd);
 	append(a, &ls, a->start, end - a->start);
-	ks_lockset_unlock(c->srv->ks, &ls);
-	ks_lockset_fini(&ls);
+	unlock(a, &ls, scripts);
 	return true;
 }
 

@@ -13,6 +13,7 @@
 #include "app/commands/command.h"
 #include "app/commands/monitor.h"
 #include "app/commands/multi.h"
+#include "app/commands/script_run.h"
 #include "app/control.h"
 #include "app/flusher.h"
 #include "app/pubsub.h"
@@ -125,6 +126,15 @@ static void list_forget(struct client *c)
 	c->in_dirty = c->in_waiters = c->in_retry = c->in_blocked = false;
 }
 
+static void core_forget(struct client *c)
+{
+	if (!c->conn)
+		return;
+	TAILQ_REMOVE(&c->ac->clients, c, core_link);
+	atomic_fetch_sub(&c->srv->nr_clients, 1);
+	c->conn = NULL;
+}
+
 void client_destroy(struct client **cp)
 {
 	struct client *c = *cp;
@@ -136,10 +146,7 @@ void client_destroy(struct client **cp)
 	pubsub_client_forget(c);
 	tx_client_gone(c);
 	client_list_remove(c);
-	if (c->conn) {
-		TAILQ_REMOVE(&c->ac->clients, c, core_link);
-		atomic_fetch_sub(&c->srv->nr_clients, 1);
-	}
+	core_forget(c);
 	reply_discard(c);
 	client_partial_drop(c);
 	client_cold_free(c);
@@ -202,6 +209,17 @@ int client_accept(struct core *core, struct conn *conn)
 	return 0;
 }
 
+/* Its script has not ended: nobody else knows it any more. */
+static void leave_to_script(struct client *c)
+{
+	list_forget(c);
+	monitor_stop(c);
+	pubsub_client_forget(c);
+	client_list_remove(c);
+	core_forget(c);
+	script_client_closed(c);
+}
+
 static void on_closed(struct conn *conn, int reason)
 {
 	struct client *c = conn->user;
@@ -211,7 +229,10 @@ static void on_closed(struct conn *conn, int reason)
 	c->flags |= CLIENT_CLOSED;
 	c->out = NULL;
 	repl_client_closed(c);
-	client_destroy(&c);
+	if (c->flags & CLIENT_IN_SCRIPT)
+		leave_to_script(c);
+	else
+		client_destroy(&c);
 }
 
 void client_abort(struct client *c)
@@ -428,6 +449,8 @@ static void check_blocked(struct client *c)
 {
 	struct server *srv = c->srv;
 
+	if (c->block == BLOCK_SCRIPT)
+		return;
 	c->now_ms = c->ac->now_ms;
 	if (c->block == BLOCK_PAUSE) {
 		if (atomic_load_explicit(&srv->pause_until_ms, memory_order_relaxed) <= c->now_ms)
@@ -457,6 +480,7 @@ bool client_core_work(struct app_core *ac)
 {
 	struct client_list again = TAILQ_HEAD_INITIALIZER(again);
 	struct client *c, *next;
+	bool script;
 
 	if (ac->now_us - ac->swept_us >= SWEEP_US) { /* whatever happens to the time of day */
 		ac->swept_us = ac->now_us;
@@ -466,8 +490,9 @@ bool client_core_work(struct app_core *ac)
 		next = TAILQ_NEXT(c, blocked_link);
 		check_blocked(c);
 	}
+	script = script_core_work(ac);
 	if (TAILQ_EMPTY(&ac->retry))
-		return false;
+		return script;
 	TAILQ_CONCAT(&again, &ac->retry, retry_link);
 	while ((c = TAILQ_FIRST(&again))) {
 		TAILQ_REMOVE(&again, c, retry_link);
@@ -475,7 +500,7 @@ bool client_core_work(struct app_core *ac)
 		c->flags &= ~CLIENT_RETRY;
 		client_process(c);
 	}
-	return !TAILQ_EMPTY(&ac->retry);
+	return script || !TAILQ_EMPTY(&ac->retry);
 }
 
 void client_core_stop(struct app_core *ac)
@@ -484,6 +509,7 @@ void client_core_stop(struct app_core *ac)
 
 	while ((c = TAILQ_FIRST(&ac->clients)))
 		conn_detach(c->conn), on_closed(c->conn, 0);
+	script_core_stop(ac);
 	conn_reap(ac->core); /* their output may refer to a snapshot */
 }
 

@@ -130,6 +130,7 @@ struct config {
 		int seconds, changes;
 	} save[CONFIG_MAX_SAVE]; /* under lock */
 	unsigned nr_save;
+	atomic_llong busy_reply_ms; /* 0: scripts may take any time */
 	atomic_llong slowlog_slower_than_us;
 	atomic_llong slowlog_max_len;
 	atomic_llong latency_threshold_ms;

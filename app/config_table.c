@@ -254,6 +254,8 @@ const struct directive config_directives[] = {
 	OWN("latency-tracking-info-percentiles", "50 99 99.9", config_percentiles_ops,
 		FL(DIR_WORDS)),
 	STR("requirepass", "", FIELD(requirepass)),
+	INT("busy-reply-threshold", "5000", 0, LLONG_MAX, ALIAS("lua-time-limit"),
+		FIELD(busy_reply_ms)),
 	INT("slowlog-log-slower-than", "10000", -1, LLONG_MAX, FIELD(slowlog_slower_than_us)),
 	INT("slowlog-max-len", "128", 0, LLONG_MAX, FIELD(slowlog_max_len)),
 
@@ -285,7 +287,6 @@ const struct directive config_directives[] = {
 	INT("auto-aof-rewrite-percentage", "100", 0, INT_MAX),
 	STR("bgsave_cpulist", "", FL(DIR_IMMUTABLE)),
 	STR("bio_cpulist", "", FL(DIR_IMMUTABLE)),
-	INT("busy-reply-threshold", "5000", 0, LLONG_MAX, ALIAS("lua-time-limit")),
 	BOOL("cluster-allow-pubsubshard-when-down", "yes"),
 	BOOL("cluster-allow-reads-when-down", "no"),
 	BOOL("cluster-allow-replica-migration", "yes"),

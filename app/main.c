@@ -5,6 +5,7 @@
 #include "app/appcore.h"
 #include "app/check.h"
 #include "app/commands/command.h"
+#include "app/commands/script_run.h"
 #include "app/config.h"
 #include "app/config_apply.h"
 #include "app/control.h"
@@ -129,8 +130,8 @@ static int start(struct server *srv, char *err)
 	snprintf(err, ERR_LEN, "out of memory");
 	if ((rc = enter_dir(srv, err)) || (rc = daemonize(srv, err)))
 		return rc;
-	if ((rc = observers_create(srv)) || (rc = repl_create(srv, &srv->repl)) ||
-		(rc = snapshot_create(srv)))
+	if ((rc = observers_create(srv)) || (rc = scripts_create(srv)) ||
+		(rc = repl_create(srv, &srv->repl)) || (rc = snapshot_create(srv)))
 		return rc;
 	if ((rc = network_eal_start(srv, err, ERR_LEN)))
 		return rc;
@@ -171,6 +172,7 @@ static void stop(struct server *srv, bool clean)
 	threads_destroy_cores(srv);
 	network_eal_stop(srv);
 	pubsub_destroy(srv);
+	scripts_destroy(srv);
 	slowlog_destroy(&srv->slowlog);
 	latency_destroy(&srv->latency);
 	if (clean && srv->cfg->pidfile && srv->cfg->pidfile[0])

@@ -2,6 +2,7 @@
 #include "app/recovery.h"
 
 #include "app/apply.h"
+#include "app/commands/function_store.h"
 #include "app/control.h"
 #include "app/obj_limits.h"
 #include "app/rdb/load.h"
@@ -19,6 +20,7 @@ static int load_snapshot(
 {
 	struct rdb_limits limits = {.max_string_bytes = 1u << 30, .max_record_bytes = 2u << 30};
 	struct obj_limits obj_limits = obj_limits_get(srv->cfg);
+	struct function_intake functions = {.srv = srv};
 	struct rdb_reader *reader;
 	uint64_t pos = 0;
 	const void *ptr;
@@ -26,6 +28,8 @@ static int load_snapshot(
 	int rc = 0;
 
 	rdb_loader_init(loader, srv->ks, &obj_limits, clock_unix_us() / 1000);
+	loader->on_function = function_intake_add;
+	loader->function_ctx = &functions;
 	reader = rdb_reader_create(&rdb_loader_upcalls, loader, &limits);
 	if (!reader)
 		return -ENOMEM;
@@ -41,6 +45,9 @@ static int load_snapshot(
 			rdb_reader_fault(reader)->text, loader->err[0] ? ": " : "", loader->err);
 	rdb_reader_destroy(&reader);
 	rdb_loader_fini(loader);
+	if (rc == 0)
+		function_intake_swap(&functions);
+	function_intake_fini(&functions);
 	if (loader->nr_empty > 0)
 		server_log(srv, 3, "recovery: empty keys skipped n=%llu",
 			(unsigned long long)loader->nr_empty);

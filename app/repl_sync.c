@@ -3,6 +3,7 @@
 
 #include "app/apply.h"
 #include "app/client_priv.h"
+#include "app/commands/function_store.h"
 #include "app/control.h"
 #include "app/obj_limits.h"
 #include "app/rdb/load.h"
@@ -28,6 +29,7 @@ struct full_sync {
 	struct snap_stream *stream;
 	struct rdb_reader *reader;
 	struct rdb_loader loader;
+	struct function_intake functions; /* after the swap the old ones */
 	char replid[41];
 	uint64_t off;
 	bool storing; /* the control thread has it until publish_done() */
@@ -47,6 +49,7 @@ static void full_destroy(struct full_sync **fp)
 	}
 	rdb_reader_destroy(&f->reader);
 	rdb_loader_fini(&f->loader);
+	function_intake_fini(&f->functions);
 	ks_destroy(&f->ks);
 	free(f);
 	*fp = NULL;
@@ -59,12 +62,8 @@ static void settle(struct server *srv)
 {
 	struct ks_lockset all;
 
-	ks_lockset_init(&all);
-	ks_lockset_all(&all);
-	while (!ks_lockset_try(srv->ks, &all))
-		;
-	ks_lockset_unlock(srv->ks, &all);
-	ks_lockset_fini(&all);
+	if (script_lock_node(srv->cores[0], &all))
+		script_unlock_node(srv->cores[0], &all);
 }
 
 static void on_position(void *ctx, char id[41], int64_t *offset)
@@ -128,6 +127,9 @@ static int full_open(struct server *srv, struct full_sync *f)
 	if (!f->ks)
 		return -ENOMEM;
 	rdb_loader_init(&f->loader, f->ks, &obj_limits, srv->cores[0]->now_ms);
+	f->functions.srv = srv;
+	f->loader.on_function = function_intake_add;
+	f->loader.function_ctx = &f->functions;
 	f->reader = rdb_reader_create(&rdb_loader_upcalls, &f->loader, &limits);
 	if (!f->reader)
 		return -ENOMEM;
@@ -269,12 +271,11 @@ static void swap_in(struct server *srv, struct full_sync *f)
 
 	memcpy(ids.replid, f->replid, 41);
 	memset(ids.replid2, '0', 40);
-	ks_lockset_init(&all);
-	ks_lockset_all(&all);
-	while (!ks_lockset_try(srv->ks, &all))
-		;
+	if (!script_lock_node(srv->cores[0], &all))
+		return; /* the node stops: its pool has the set */
 	listeners_database(srv, -1, f->ks, 0, srv->cores[0]->now_ms);
 	ks_swap_content(srv->ks, f->ks);
+	function_intake_swap(&f->functions);
 	ks_lockset_set_written(srv->ks, &all, 0);
 	rte_spinlock_lock(&r->lock);
 	r->ids = ids;
@@ -288,8 +289,7 @@ static void swap_in(struct server *srv, struct full_sync *f)
 	r->ack_due_off = UINT64_MAX;
 	r->apply_stuck = false;
 	r->need_full = false;
-	ks_lockset_unlock(srv->ks, &all);
-	ks_lockset_fini(&all);
+	script_unlock_node(srv->cores[0], &all);
 }
 
 static void publish_done(struct server *srv, struct control_job *job)

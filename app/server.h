@@ -56,13 +56,17 @@ struct app_core {
 	struct client_list retry;   /* set aside, to be tried again in the next loop */
 	struct client_list blocked;
 	struct client_list monitors;
-	struct propagation *prop; /* effects of the command under way */
-	bool has_effects;         /* prop holds something */
-	struct encbuf events;     /* notify.h: what the command has to tell */
-	size_t admitted;          /* bytes of log admitted for it */
-	bool in_exec;             /* EXEC runs: the command is one of several */
-	bool local;               /* it was let in on a replica: what it writes stays here */
-	unsigned log_epoch;       /* repl->log_epoch seen last */
+	struct propagation *prop;   /* effects of the command under way */
+	bool has_effects;           /* prop holds something */
+	struct encbuf events;       /* notify.h: what the command has to tell */
+	size_t admitted;            /* bytes of log admitted for it */
+	bool in_exec;               /* EXEC or a script runs: the command is one of several */
+	bool out_of_memory;         /* above maxmemory when it was let in, and nothing could go */
+	uint64_t errors_seen;       /* error_replies, when a command last began or ended */
+	struct ks_lockset *locks;   /* that are held for it, if it may run a script */
+	struct script_core *script; /* commands/script_run.h; NULL: no script has run yet */
+	bool local;                 /* it was let in on a replica: what it writes stays here */
+	unsigned log_epoch;         /* repl->log_epoch seen last */
 	uint64_t swept_us;
 	struct replica_list replicas; /* of ours, on this core */
 	int64_t replicas_ms;
@@ -152,6 +156,7 @@ struct server {
 	struct error_stat errors[ERRSTATS_MAX];
 	unsigned nr_errors;
 
+	struct scripts *scripts;     /* commands/script_run.h */
 	struct listeners *listeners; /* listeners.h */
 	struct pubsub *pubsub;       /* pubsub.h */
 	struct slowlog *slowlog;     /* slowlog.h */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "app/snapshot.h"
 
+#include "app/commands/function_store.h"
 #include "app/control.h"
 #include "app/rdb/save.h"
 #include "app/replication.h"
@@ -45,6 +46,7 @@ struct snapshotter {
 	int stream_db;
 	int64_t ctime_s;
 	struct psync_ids ids;
+	struct encbuf functions; /* their RDB records, as they were at the cut */
 	atomic_uint next_part, parts_done, cores_closed;
 	struct walker walkers[MILLRACE_MAX_CORES];
 };
@@ -63,6 +65,7 @@ void snapshot_destroy(struct server *srv)
 	if (!srv->snap)
 		return;
 	snap_abort(&srv->snap->snap);
+	encbuf_fini(&srv->snap->functions);
 	free(srv->snap);
 	srv->snap = NULL;
 }
@@ -133,6 +136,9 @@ static void take_cut(struct snapshotter *s)
 	s->stream_db = atomic_load_explicit(&srv->repl->stream_db, memory_order_relaxed);
 	s->ctime_s = time(NULL);
 	repl_ids(srv, &s->ids);
+	s->functions.len = 0;
+	functions_save(srv, atomic_load_explicit(&srv->cfg->rdbcompression, memory_order_relaxed),
+		&s->functions);
 	atomic_store(&s->failed, false);
 	atomic_store(&s->dropped, false);
 	atomic_store(&s->next_part, 0);
@@ -259,15 +265,19 @@ double snapshot_progress(const struct server *srv)
 static int seal_and_publish(struct snapshotter *s)
 {
 	struct snap_meta meta = {.ctime_s = (uint64_t)s->ctime_s, .stream_db = s->stream_db};
-	char prefix[512];
+	struct encbuf prefix = {0};
+	char head[512];
 	size_t len;
 	int rc;
 
 	for (unsigned i = 0; i < s->srv->nr_cores; i++)
 		meta.nr_keys += s->walkers[i].nr_keys;
-	len = rdb_save_prefix(prefix, sizeof(prefix), s->ctime_s, server_used_memory(s->srv),
+	len = rdb_save_prefix(head, sizeof(head), s->ctime_s, server_used_memory(s->srv),
 		s->stream_db, s->ids.replid, s->off);
-	rc = snap_seal(s->snap, prefix, len, &meta, false);
+	encbuf_add(&prefix, head, len);
+	encbuf_add(&prefix, s->functions.ptr, s->functions.len);
+	rc = snap_seal(s->snap, prefix.ptr, prefix.len, &meta, false);
+	encbuf_fini(&prefix);
 	while (rc == 0) {
 		rc = snap_publish(&s->snap);
 		if (rc != -EAGAIN)

@@ -52,6 +52,7 @@ enum command_flags {
 	CMD_CONTAINER = 1u << 26, /* has subcommands */
 	CMD_KEY_FIRST_RW = 1u << 27,
 	CMD_LOCK_QUEUED = 1u << 29, /* EXEC: the partitions of what is queued */
+	CMD_SCRIPT = 1u << 30,      /* runs a script: script_run.h */
 	CMD_NOT_KEYS = 1u << 28,    /* what COMMAND INFO calls its keys are channels */
 };
 
@@ -90,8 +91,8 @@ extern struct command set_commands[];
 extern struct command pubsub_commands[];
 extern struct command multi_commands[]; /* MULTI EXEC WATCH ... */
 extern struct command list_commands[];
-extern struct command stream_commands[];
 extern struct command connection_commands[]; /* AUTH HELLO CLIENT ... */
+extern struct command script_commands[];     /* EVAL FCALL SCRIPT FUNCTION ... */
 extern struct command server_commands[];     /* CONFIG INFO COMMAND DEBUG ... */
 extern struct command repl_commands[];       /* REPLICAOF PSYNC REPLCONF WAIT ROLE ... */
 

@@ -9,6 +9,7 @@
 #include "app/commands/debug_cmds.h"
 
 #include "app/commands/dispatch.h"
+#include "app/commands/script_run.h"
 #include "app/commands/server_cmds.h"
 #include "app/control.h"
 #include "app/replication.h"
@@ -75,6 +76,14 @@ static void debug_active_expire(struct client *c)
 	bool off = c->argv[2].len == 0 || c->argv[2].ptr[0] == '0';
 
 	atomic_store_explicit(&c->srv->active_expire, !off, memory_order_relaxed);
+	reply_ok(c);
+}
+
+static void debug_deny_scripts(struct client *c)
+{
+	bool off = c->argv[2].len > 0 && c->argv[2].ptr[0] != '0';
+
+	atomic_store_explicit(&c->srv->scripts->deny_off, off, memory_order_relaxed);
 	reply_ok(c);
 }
 
@@ -403,7 +412,7 @@ static const struct {
 	{"replybuffer", 4, 4, debug_replybuffer},
 	{"segfault", 2, 2, debug_segfault},
 	{"set-active-expire", 3, 3, debug_active_expire},
-	{"set-disable-deny-scripts", 3, 3, debug_accept},
+	{"set-disable-deny-scripts", 3, 3, debug_deny_scripts},
 	{"sleep", 3, 3, debug_sleep},
 };
 

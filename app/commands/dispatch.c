@@ -6,6 +6,7 @@
 #include "app/commands/monitor.h"
 #include "app/commands/multi.h"
 #include "app/commands/notify.h"
+#include "app/commands/script_run.h"
 #include "app/control.h"
 #include "app/latency.h"
 #include "app/replication.h"
@@ -103,16 +104,31 @@ static const char *refuse_unsaved(
 	return (flags & CMD_WRITE) || cmd->fn == ping_command ? misconf_rdb : NULL;
 }
 
-/* What a command does; EXEC does what its commands do. */
+const char *command_refuse_unsaved(const struct server *srv, const struct command *cmd)
+{
+	return refuse_unsaved(srv, cmd, cmd->flags);
+}
+
+bool command_is_unsaved(const struct server *srv)
+{
+	return flag_on(&srv->snapshot_failed) && flag_on(&srv->cfg->stop_writes_on_bgsave_error) &&
+	       __atomic_load_n(&srv->cfg->nr_save, __ATOMIC_RELAXED) != 0;
+}
+
+/* What a command does; EXEC does what its commands do, and what runs a script what the script says.
+ */
 static uint32_t flags_of(const struct client *c, const struct command *cmd)
 {
+	if (cmd->flags & CMD_SCRIPT)
+		return script_command_flags(c, cmd);
 	return cmd->fn == exec_command ? cmd->flags | tx_flags(c) : cmd->flags;
 }
 
 /* Every one of them has the flag. */
 static bool all_have(const struct client *c, const struct command *cmd, uint32_t flag)
 {
-	return (cmd->flags & flag) && !(cmd->fn == exec_command && (tx_lacks(c) & flag));
+	return (flags_of(c, cmd) & flag) &&
+	       !(cmd->fn == exec_command && (!(cmd->flags & flag) || (tx_lacks(c) & flag)));
 }
 
 /* What is queued takes memory, whatever it is. */
@@ -132,7 +148,8 @@ static const char *refuse_by_state(struct client *c, const struct command *cmd)
 	bool replica = flag_on(&srv->is_replica);
 	const char *unsaved;
 
-	if (!evict_for_command(c->ac) && takes_memory(c, cmd))
+	c->ac->out_of_memory = !evict_for_command(c->ac);
+	if (c->ac->out_of_memory && takes_memory(c, cmd))
 		return REPLY_OOM;
 	unsaved = refuse_unsaved(srv, cmd, flags_of(c, cmd));
 	if (unsaved)
@@ -154,7 +171,7 @@ static const char *refuse_while_absent(const struct client *c, const struct comm
 		return "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
 	if (flag_on(&srv->loading) && !all_have(c, cmd, CMD_LOADING))
 		return "LOADING Redis is loading the dataset in memory";
-	return NULL;
+	return cmd->flags & CMD_ALLOW_BUSY ? NULL : script_busy_text(srv);
 }
 
 static bool is_of_subscribers(const struct command *cmd)
@@ -265,7 +282,7 @@ static void count_call(struct client *c, const struct command *cmd, uint64_t cyc
  * then. */
 static inline void listening_begin(struct app_core *ac, const struct command *cmd)
 {
-	ac->listeners.in_command = !(cmd->flags & (CMD_LOCK_SELF | CMD_LOCK_QUEUED));
+	ac->listeners.in_command = !(cmd->flags & (CMD_LOCK_SELF | CMD_LOCK_QUEUED | CMD_SCRIPT));
 }
 
 static inline void listening_end(struct app_core *ac)
@@ -279,16 +296,17 @@ void command_call(struct client *c, const struct command *cmd)
 {
 	/* In a batch, one command begins where the one before ended. */
 	uint64_t start = c->ac->call_end ? c->ac->call_end : clock_cycles(), end;
-	uint64_t errors = c->ac->error_replies;
 
+	c->ac->errors_seen = c->ac->error_replies;
 	c->cmd = cmd;
 	listening_begin(c->ac, cmd);
 	cmd->fn(c);
 	listening_end(c->ac);
 	if (c->retry)
 		return;
-	if (c->ac->error_replies != errors)
+	if (c->ac->error_replies != c->ac->errors_seen)
 		c->ac->stats[cmd->id].failed++;
+	c->ac->errors_seen = c->ac->error_replies; /* of a script: only what is its own */
 	end = clock_cycles();
 	if (c->ac->call_end)
 		c->ac->call_end = end;
@@ -298,7 +316,7 @@ void command_call(struct client *c, const struct command *cmd)
 		monitor_feed(c, c->argc, c->argv);
 }
 
-static size_t record_bound(const struct client *c)
+size_t command_record_bound(const struct client *c)
 {
 	size_t n = RECORD_SLACK;
 
@@ -324,7 +342,8 @@ static enum run_result admit(struct client *c, const struct command *cmd, bool *
 	c->ac->local = flag_on(&c->srv->is_replica);
 	if (is_applier(c) || c->ac->local || !(flags & (CMD_WRITE | CMD_MAY_REPLICATE)))
 		return RUN_DONE;
-	need = record_bound(c) + (cmd->fn == exec_command ? c->tx->need : 0);
+	need = command_record_bound(c) + (cmd->fn == exec_command ? c->tx->need : 0) +
+	       (flags & CMD_SCRIPT ? SCRIPT_LOG_BYTES : 0);
 	rc = admit_bytes(c->ac, flags, need);
 	if (rc && group_bytes(&c->ac->group)) {
 		group_end(c->ac);
@@ -410,7 +429,9 @@ static enum run_result run_locked(struct client *c, const struct command *cmd)
 		return RUN_RETRY;
 	}
 	c->retry = false;
+	c->ac->locks = &ls;
 	command_call(c, cmd);
+	c->ac->locks = NULL;
 	end = propagate_effects(c);
 	if (end) {
 		ks_lockset_set_written(ks, &ls, end);
@@ -483,7 +504,7 @@ enum run_result command_run(struct client *c, const struct command *cmd)
 	if (is_paused(c, cmd))
 		return RUN_PAUSED;
 	if ((c->flags & CLIENT_MULTI) && tx_queues(cmd)) {
-		tx_queue(c, cmd, record_bound(c));
+		tx_queue(c, cmd, command_record_bound(c));
 		return RUN_DONE;
 	}
 	rc = admit(c, cmd, &refused);
@@ -492,6 +513,8 @@ enum run_result command_run(struct client *c, const struct command *cmd)
 	if (rc != RUN_DONE || refused)
 		return rc;
 	atomic_store_explicit(&c->last_cmd, cmd, memory_order_relaxed);
+	if (flags_of(c, cmd) & CMD_SCRIPT)
+		return script_exec(c, cmd, run_locked);
 	return run_locked(c, cmd);
 }
 
@@ -504,7 +527,7 @@ bool command_reads_begin(struct app_core *ac)
 	ac->local = flag_on(&srv->is_replica);
 	if (atomic_load_explicit(&srv->pause_until_ms, memory_order_relaxed) > ac->now_ms ||
 		atomic_load_explicit(&cfg->maxmemory, memory_order_relaxed) ||
-		flag_on(&srv->loading))
+		flag_on(&srv->loading) || script_busy_text(srv))
 		return false;
 	return !ac->local || flag_on(&cfg->replica_serve_stale_data) || repl_link_up(srv);
 }

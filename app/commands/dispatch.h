@@ -49,8 +49,19 @@ void command_lockset(struct client *c, const struct command *cmd, struct ks_lock
 /* Executes with all locks held and counts it; effects stay in the client's core's propagation. */
 void command_call(struct client *c, const struct command *cmd);
 
+/* Bytes of log that the client's command may need. */
+size_t command_record_bound(const struct client *c);
+/* The last snapshot has failed, and the configuration wants writes refused then. */
+bool command_is_unsaved(const struct server *srv);
+/* The text to refuse the command with for that reason, or NULL. */
+const char *command_refuse_unsaved(const struct server *srv, const struct command *cmd);
+
 /* Sets the effects of the command that has just ended aside, for the record of its EXEC. */
 void propagate_collect(struct client *c);
+/* Forgets them: a script has said that they are not to be logged (redis.set_repl). */
+void propagate_drop(struct client *c);
+/* Bytes of what has been set aside. */
+size_t propagation_bytes(const struct app_core *ac);
 /* Has the command under way changed anything? */
 bool propagation_changed(const struct app_core *ac);
 /* Logs the effects since the core started a command. The replication offset behind them; 0: none.

@@ -4,6 +4,7 @@
  */
 #include "app/commands/info.h"
 
+#include "app/commands/script_run.h"
 #include "app/commands/server_cmds.h"
 #include "dataplane/clock.h"
 
@@ -123,21 +124,34 @@ static void bytes_field(struct textbuf *tb, const char *name, uint64_t bytes)
 	textbuf_add(tb, "\r\n", 2);
 }
 
-static void info_memory_scripts(struct textbuf *tb)
+/* In Redis' order, with the states of all cores together. */
+static void info_memory_scripts(struct textbuf *tb, struct server *srv)
 {
-	textbuf_addf(tb, "used_memory_lua:0\r\n"
-			 "used_memory_vm_eval:0\r\n"
-			 "used_memory_lua_human:0B\r\n"
-			 "used_memory_scripts_eval:0\r\n"
-			 "number_of_cached_scripts:0\r\n"
-			 "number_of_functions:0\r\n"
-			 "number_of_libraries:0\r\n"
-			 "used_memory_vm_functions:0\r\n"
-			 "used_memory_vm_total:0\r\n"
-			 "used_memory_vm_total_human:0B\r\n"
-			 "used_memory_functions:0\r\n"
-			 "used_memory_scripts:0\r\n"
-			 "used_memory_scripts_human:0B\r\n");
+	const struct script_cache *cache = srv->scripts->cache;
+	size_t eval = scripts_vm_bytes(srv, SCRIPT_VM_EVAL);
+	size_t functions = scripts_vm_bytes(srv, SCRIPT_VM_FUNCTION);
+	size_t scripts = script_cache_bytes(cache), libs;
+	unsigned nr_libs, nr_functions;
+
+	library_set_counts(&srv->scripts->libs, &nr_libs, &nr_functions, &libs);
+
+	textbuf_addf(tb,
+		"used_memory_lua:%zu\r\n"
+		"used_memory_vm_eval:%zu\r\n"
+		"used_memory_lua_human:",
+		eval, eval);
+	textbuf_add_bytes(tb, eval);
+	textbuf_addf(tb,
+		"\r\n"
+		"used_memory_scripts_eval:%zu\r\n"
+		"number_of_cached_scripts:%u\r\n"
+		"number_of_functions:%u\r\n"
+		"number_of_libraries:%u\r\n"
+		"used_memory_vm_functions:%zu\r\n",
+		scripts, script_cache_count(cache), nr_functions, nr_libs, functions);
+	bytes_field(tb, "used_memory_vm_total", eval + functions);
+	textbuf_addf(tb, "used_memory_functions:%zu\r\n", libs);
+	bytes_field(tb, "used_memory_scripts", scripts + libs);
 }
 
 static long long minus(uint64_t a, uint64_t b)
@@ -202,7 +216,7 @@ void info_memory(struct textbuf *tb, struct client *c)
 		(unsigned long long)v.allocated, (unsigned long long)v.active,
 		(unsigned long long)v.resident);
 	bytes_field(tb, "total_system_memory", v.total_system);
-	info_memory_scripts(tb);
+	info_memory_scripts(tb, c->srv);
 	bytes_field(tb, "maxmemory", atomic_load_explicit(&cfg->maxmemory, memory_order_relaxed));
 	textbuf_addf(tb, "maxmemory_policy:%s\r\n",
 		memory_policy_name(

@@ -58,7 +58,9 @@ void monitor_line(struct textbuf *tb, const struct client *c, uint32_t argc,
 
 	textbuf_addf(tb, "+%lld.%06lld [%d ", (long long)(now_us / 1000000),
 		(long long)(now_us % 1000000), c->db);
-	if (c->flags & CLIENT_UNIX) {
+	if (c->flags & CLIENT_SCRIPT) {
+		textbuf_add(tb, "lua]", 4);
+	} else if (c->flags & CLIENT_UNIX) {
 		/* "path:0": the path is what tells */
 		size_t len = strlen(client_peer(c, peer));
 

@@ -243,7 +243,8 @@ static void run_queue(struct client *c)
 		c->argv = tx->queue[i].argv;
 		c->argc = tx->queue[i].argc;
 		command_call(c, tx->queue[i].cmd);
-		BUG_ON(c->retry || (c->flags & CLIENT_BLOCKED));
+		BUG_ON(c->retry ||
+			(c->flags & (CLIENT_BLOCKED | CLIENT_IN_SCRIPT)) == CLIENT_BLOCKED);
 		propagate_collect(c);
 	}
 	c->ac->in_exec = false;
@@ -256,7 +257,7 @@ void exec_command(struct client *c)
 	struct client_tx *tx = c->tx;
 	const struct command *self = c->cmd;
 	/* What others have published meanwhile goes before the replies, not between them. */
-	bool aside = (c->flags & CLIENT_PUBSUB) || (tx_flags(c) & CMD_PUBSUB);
+	bool aside = (c->flags & CLIENT_PUBSUB) || (tx_flags(c) & (CMD_PUBSUB | CMD_SCRIPT));
 
 	if (!(c->flags & CLIENT_MULTI)) {
 		reply_err(c, "ERR EXEC without MULTI");

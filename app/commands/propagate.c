@@ -178,6 +178,21 @@ void prop_before(struct client *c, int db, int argc, const struct slice *argv)
 	encode_command(&e->bytes, argc, argv);
 }
 
+void propagate_drop(struct client *c)
+{
+	struct propagation *p = c->ac->prop;
+
+	if (!c->ac->has_effects)
+		return;
+	c->ac->dirty_count += p->dirty;
+	command_reset(p);
+}
+
+size_t propagation_bytes(const struct app_core *ac)
+{
+	return ac->has_effects ? ac->prop->run.bytes.len : 0;
+}
+
 static bool has_own(const struct propagation *p)
 {
 	return (p->dirty || p->forced) && !p->none;

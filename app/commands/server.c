@@ -4,6 +4,7 @@
  */
 #include "app/commands/server_cmds.h"
 
+#include "app/commands/script_run.h"
 #include "app/control.h"
 #include "app/snapshot.h"
 #include "dataplane/clock.h"
@@ -172,6 +173,8 @@ void shutdown_command(struct client *c)
 	}
 	if ((abort && flags) || ((flags & SHUTDOWN_NOSAVE) && (flags & SHUTDOWN_SAVE))) {
 		reply_err(c, REPLY_SYNTAX);
+	} else if (!abort && !(flags & SHUTDOWN_NOSAVE) && script_busy_text(c->srv)) {
+		reply_err(c, script_busy_text(c->srv));
 	} else if (!abort) {
 		block_for_control(c);
 		control_shutdown(c->srv, flags, c->id);

@@ -1,110 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What Redis has and millrace does not: functions, modules, cluster. Clients and test suites ask
+ * What Redis has and millrace does not: modules, cluster. Clients and test suites ask
  * whether it is there, so the answers are those of a node on which none of it is in use.
  */
 #include "app/commands/server_cmds.h"
 
 #define CLUSTER_OFF "ERR This instance has cluster support disabled"
-
-/* --- FUNCTION --------------------------------------------------------------------------------- */
-
-static void function_flush_command(struct client *c)
-{
-	if (!flush_mode_arg(c, 2))
-		reply_err(c, "ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
-	else
-		reply_ok(c);
-}
-
-static void function_list_command(struct client *c)
-{
-	for (uint32_t i = 2; i < c->argc; i++) {
-		if (arg_is(&c->argv[i], "withcode"))
-			continue;
-		if (!arg_is(&c->argv[i], "libraryname")) {
-			reply_errf(c, "ERR Unknown argument %.*s",
-				(int)(c->argv[i].len < 128 ? c->argv[i].len : 128), c->argv[i].ptr);
-			return;
-		}
-		if (++i == c->argc) {
-			reply_err(c, "ERR library name argument was not given");
-			return;
-		}
-	}
-	reply_array(c, 0);
-}
-
-static void function_stats_command(struct client *c)
-{
-	reply_map(c, 2);
-	reply_bulk_str(c, "running_script");
-	reply_null(c);
-	reply_bulk_str(c, "engines");
-	reply_map(c, 0);
-}
-
-static void function_kill_command(struct client *c)
-{
-	reply_err(c, "NOTBUSY No scripts in execution right now.");
-}
-
-static void function_delete_command(struct client *c)
-{
-	reply_err(c, "ERR Library not found");
-}
-
-static void function_refused_command(struct client *c)
-{
-	reply_err(c, "ERR functions are not supported by this server");
-}
-
-static void function_help_command(struct client *c)
-{
-	static const char *const lines[] = {
-		"DELETE <library-name>",
-		"    There is no library to remove.",
-		"FLUSH [ASYNC|SYNC]",
-		"    Accepted: there is nothing to remove.",
-		"KILL",
-		"    There is no function to stop.",
-		"LIST [LIBRARYNAME <pattern>] [WITHCODE]",
-		"    An empty list.",
-		"STATS",
-		"    Nothing runs, and there is no engine.",
-		NULL,
-	};
-
-	reply_help(c, lines);
-}
-
-#define FUNCTION(name_, fn_, arity_, flags_, complexity_, summary_)                                \
-	{                                                                                          \
-		name_, fn_, arity_, flags_, .since = "7.0.0", .categories = "scripting",           \
-					    .complexity = complexity_, .summary = summary_         \
-	}
-
-struct command function_subcommands[] = {
-	FUNCTION("delete", function_delete_command, 3, CMD_NOSCRIPT | CMD_WRITE, "O(1)",
-		"Removes a library of functions."),
-	FUNCTION("dump", function_refused_command, 2, CMD_NOSCRIPT,
-		"O(N) in the number of functions", "Serialises all libraries. Not available."),
-	FUNCTION("flush", function_flush_command, -2, CMD_NOSCRIPT | CMD_WRITE,
-		"O(N) in the number of functions", "Removes all libraries."),
-	FUNCTION("help", function_help_command, 2, CMD_LOADING | CMD_STALE, "O(1)",
-		"Lists the subcommands."),
-	FUNCTION("kill", function_kill_command, 2, CMD_NOSCRIPT | CMD_ALLOW_BUSY, "O(1)",
-		"Stops the function that runs."),
-	FUNCTION("list", function_list_command, -2, CMD_NOSCRIPT, "O(N) in the number of functions",
-		"Lists the libraries."),
-	FUNCTION("load", function_refused_command, -3, CMD_NOSCRIPT | CMD_WRITE | CMD_DENYOOM,
-		"O(1), but for compiling", "Adds a library. Not available."),
-	FUNCTION("restore", function_refused_command, -3, CMD_NOSCRIPT | CMD_WRITE | CMD_DENYOOM,
-		"O(N) in the number of functions", "Adds serialised libraries. Not available."),
-	FUNCTION("stats", function_stats_command, 2, CMD_NOSCRIPT | CMD_ALLOW_BUSY, "O(1)",
-		"Tells which function runs."),
-	{NULL},
-};
 
 /* --- MODULE ----------------------------------------------------------------------------------- */
 

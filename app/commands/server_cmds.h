@@ -40,7 +40,6 @@ extern struct command slowlog_subcommands[];
 extern struct command latency_subcommands[];
 extern struct command memory_subcommands[];
 extern struct command acl_subcommands[];
-extern struct command function_subcommands[];
 extern struct command module_subcommands[];
 extern struct command cluster_subcommands[];
 void readonly_command(struct client *c); /* READONLY, READWRITE: cluster only */

@@ -43,8 +43,6 @@ struct command server_commands[] = {
 		.since = "1.0.0", .complexity = "O(N) in the number of keys of the database",
 		.categories = "keyspace dangerous",
 		.summary = "Removes all keys of the selected database."},
-	{"function", NULL, -2, 0, .group = "scripting", .since = "7.0.0", CONTAINER,
-		.summary = "Controls functions. There are none.", .subs = function_subcommands},
 	{"info", info_command, -1, ANY_STATE, .group = "server", .since = "1.0.0",
 		.complexity = "O(1)", .categories = "dangerous",
 		.summary = "Tells the state of the node and what it has done."},

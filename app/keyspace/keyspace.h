@@ -131,6 +131,12 @@ void ks_lockset_all(struct ks_lockset *ls);
  * when one stays busy for longer than the bounded spin: false. */
 bool ks_lockset_try(struct keyspace *ks, struct ks_lockset *ls);
 void ks_lockset_unlock(struct keyspace *ks, struct ks_lockset *ls);
+/* For a set whose locks are held. The others wait for what is missing, out of order and however
+ * long it takes. That is no deadlock so long as one thread at most does it at a time (it has the
+ * scripts' token): all others who wait give up after a while, and let go of what they hold. */
+bool ks_lockset_has(const struct ks_lockset *ls, uint32_t part);
+void ks_lockset_extend(struct keyspace *ks, struct ks_lockset *ls, uint32_t part);
+void ks_lockset_extend_all(struct keyspace *ks, struct ks_lockset *ls);
 bool ks_part_trylock(struct keyspace *ks, uint32_t part); /* bounded spin */
 bool ks_part_trylock_once(struct keyspace *ks, uint32_t part);
 void ks_part_unlock(struct keyspace *ks, uint32_t part);

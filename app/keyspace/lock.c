@@ -172,3 +172,55 @@ void ks_lockset_set_written(struct keyspace *ks, const struct ks_lockset *ls, ui
 	for (uint32_t i = 0; i < nr; i++)
 		ks_part_set_written(ks, set_part(ls, i), off);
 }
+
+bool ks_lockset_has(const struct ks_lockset *ls, uint32_t part)
+{
+	uint32_t low = 0, high = ls->nr;
+
+	if (ls->all)
+		return true;
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (ls->parts[mid] == part)
+			return true;
+		if (ls->parts[mid] < part)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return false;
+}
+
+static void wait_for(struct keyspace *ks, uint32_t part)
+{
+	while (!ks_part_trylock(ks, part))
+		;
+}
+
+void ks_lockset_extend_all(struct keyspace *ks, struct ks_lockset *ls)
+{
+	if (ls->all)
+		return;
+	for (uint32_t part = 0; part < ks->nr_parts; part++) {
+		if (!ks_lockset_has(ls, part))
+			wait_for(ks, part);
+	}
+	ks_lockset_all(ls);
+}
+
+void ks_lockset_extend(struct keyspace *ks, struct ks_lockset *ls, uint32_t part)
+{
+	uint32_t at;
+
+	if (ks_lockset_has(ls, part))
+		return;
+	if (ls->nr == ls->cap && !grow(ls)) {
+		ks_lockset_extend_all(ks, ls);
+		return;
+	}
+	wait_for(ks, part);
+	for (at = ls->nr++; at > 0 && ls->parts[at - 1] > part; at--)
+		ls->parts[at] = ls->parts[at - 1];
+	ls->parts[at] = part;
+}

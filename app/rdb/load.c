@@ -203,9 +203,9 @@ static int load_function(void *ctx, const void *source, size_t len)
 {
 	struct rdb_loader *l = ctx;
 
-	snprintf(l->err, sizeof(l->err),
-		"it has a function library, and functions are not supported yet");
-	return -ENOTSUP;
+	if (!l->on_function)
+		return 0;
+	return l->on_function(l->function_ctx, source, len, l->err, sizeof(l->err));
 }
 
 const struct rdb_upcalls rdb_loader_upcalls = {

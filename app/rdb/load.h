@@ -26,6 +26,10 @@ struct rdb_loader {
 	char err[256];
 	struct rdb_key key; /* whose value is being built; name is owned */
 	struct rdb_build build;
+	/* takes the source of a library of functions: 0, or an error and its text; NULL: libraries
+	 * are passed over */
+	int (*on_function)(void *ctx, const void *source, size_t len, char *err, size_t err_len);
+	void *function_ctx;
 };
 void rdb_loader_init(
 	struct rdb_loader *l, struct keyspace *ks, const struct obj_limits *limits, int64_t now_ms);

@@ -4,7 +4,6 @@
 #include "app/keyspace/types/hash.h"
 #include "app/keyspace/types/list.h"
 #include "app/keyspace/types/set.h"
-#include "app/keyspace/types/stream.h"
 #include "app/keyspace/types/zset.h"
 #include "checks.h"
 
@@ -14,7 +13,7 @@ static const struct obj_ops *const types[] = {
 	[OBJ_HASH] = &hash_ops,
 	[OBJ_ZSET] = &zset_ops,
 	[OBJ_LIST] = &list_ops,
-	[OBJ_STREAM] = &stream_ops,
+	[OBJ_STREAM] = NULL,
 };
 
 const struct obj_ops *obj_ops(const struct obj *o)
