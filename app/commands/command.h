@@ -91,6 +91,7 @@ extern struct command set_commands[];
 extern struct command pubsub_commands[];
 extern struct command multi_commands[]; /* MULTI EXEC WATCH ... */
 extern struct command list_commands[];
+extern struct command stream_commands[];
 extern struct command connection_commands[]; /* AUTH HELLO CLIENT ... */
 extern struct command script_commands[];     /* EVAL FCALL SCRIPT FUNCTION ... */
 extern struct command server_commands[];     /* CONFIG INFO COMMAND DEBUG ... */

@@ -41,6 +41,7 @@ static struct command *const families[] = {
 	key_commands,
 	hash_commands,
 	list_commands,
+	stream_commands,
 	set_commands,
 	connection_commands,
 	server_commands,

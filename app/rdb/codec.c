@@ -7,7 +7,7 @@ static const struct rdb_codec *const codecs[] = {
 	[OBJ_ZSET] = &rdb_zset,
 	[OBJ_HASH] = &rdb_hash,
 	[OBJ_LIST] = &rdb_list,
-	[OBJ_STREAM] = NULL,
+	[OBJ_STREAM] = &rdb_stream,
 };
 
 const struct rdb_codec *rdb_codec(enum obj_type type)

@@ -34,6 +34,7 @@ extern const struct rdb_codec rdb_hash;
 extern const struct rdb_codec rdb_set;
 extern const struct rdb_codec rdb_zset;
 extern const struct rdb_codec rdb_list;
+extern const struct rdb_codec rdb_stream;
 
 /* NULL: a type that is not stored here. */
 const struct rdb_codec *rdb_codec(enum obj_type type);

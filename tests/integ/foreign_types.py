@@ -28,6 +28,15 @@ FOREIGN = {
         b"\x05\x03bad\x02" + 2 * (b"\x01m" + 8 * b"\0"),
         r'a sorted set has a member twice, key "bad"',
     ),
+    "a stream's block with a malformed entry": (
+        b"\x13\x03bad\x01\x10" + 15 * b"\0" + b"\x01\x1d\x1d\0\0\0\x0a\0\x01\x01\0\x01\x01\x01\x81f\x02\0\x01"
+        b"\x02\x01\0\x01\0\x01\x81v\x02\x05\x01\xff",
+        r'a stream\'s block has a malformed entry, key "bad"',
+    ),
+    "an entry that is pending with nobody": (
+        b"\x13\x03bad\0\0\0\0\0\0\0\0\0\x02\x01g\0\0\0\x01" + 16 * b"\x01" + 8 * b"\0" + b"\x01\0\x01h\0\0\0\0\0",
+        r'a stream\'s group has a pending entry without a consumer, key "bad"',
+    ),
     "more of a hash announced than comes": (b"\x04\x03bad\x81" + 8 * b"\xff" + b"\x01f", "unknown string encoding"),
 }
 

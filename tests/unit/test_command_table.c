@@ -78,6 +78,7 @@ struct command multi_commands[] = {{0}};
 struct command script_commands[] = {{0}};
 struct command hash_commands[] = {{0}};
 struct command list_commands[] = {{0}};
+struct command stream_commands[] = {{0}};
 struct command set_commands[] = {{0}};
 struct command hll_commands[] = {{0}};
 struct command zset_commands[] = {{0}};

@@ -10,6 +10,7 @@
 #include "app/commands/dispatch.h"
 #include "app/commands/encode.h"
 #include "app/keyspace/mem.h"
+#include "app/keyspace/types/stream.h"
 #include "dataplane/obuf.h"
 #include "persist/log.h"
 
@@ -144,6 +145,7 @@ static void node_init(struct node *n)
 	atomic_init(&n->cfg.proto_max_bulk_len, 1 << 20);
 	atomic_init(&n->cfg.hash_max_listpack_entries, 4);
 	atomic_init(&n->cfg.hash_max_listpack_value, 100);
+	atomic_init(&n->cfg.stream_node_max_entries, 5);
 	n->srv.cfg = &n->cfg;
 	n->srv.ks = ks_create(&ks);
 	assert_non_null(n->srv.ks);
@@ -476,6 +478,7 @@ static void a_busy_partition_sets_the_command_aside(void **state)
 
 struct rnd {
 	uint64_t state;
+	uint32_t last_id; /* of a stream's entry, about */
 };
 
 static uint32_t below(struct rnd *r, uint32_t n)
@@ -486,8 +489,8 @@ static uint32_t below(struct rnd *r, uint32_t n)
 	return (uint32_t)((r->state >> 11) % n);
 }
 
-/* %k a key, %h one that may well be a hash, %v a value, %n a number, %t an option of time, %f a
- * subcommand of BITFIELD */
+/* %k a key, %h one that may well be a hash, %s one that is a stream, %i a new ID there, %j an old
+ * one, %v a value, %n a number, %t an option of time, %f a subcommand of BITFIELD */
 static const char *const forms[] = {
 	"SET %k %v",
 	"SET %k %v",
@@ -543,6 +546,30 @@ static const char *const forms[] = {
 	"HGETALL %h",
 	"HRANDFIELD %h -2 WITHVALUES",
 	"DEL %h",
+	"XADD %s %i f %v",
+	"XADD %s %i f %v g %v",
+	"XADD %s %i %v %v",
+	"XADD %s * f %v",
+	"XADD %s MAXLEN 20 %i f %v",
+	"XADD %s MAXLEN ~ 10 %i f %v",
+	"XADD %s MINID ~ %j LIMIT 20 %i f %v",
+	"XTRIM %s MINID %j",
+	"XTRIM %s MAXLEN ~ 5 LIMIT 10",
+	"XDEL %s %j %j %j",
+	"XSETID %s %j",
+	"XGROUP CREATE %s g %j MKSTREAM",
+	"XGROUP SETID %s g %j",
+	"XGROUP DESTROY %s g",
+	"XGROUP DELCONSUMER %s g b",
+	"XREADGROUP GROUP g a COUNT 5 STREAMS %s >",
+	"XREADGROUP GROUP g b STREAMS %s >",
+	"XREADGROUP GROUP g c COUNT 2 NOACK STREAMS %s >",
+	"XACK %s g %j %j %j",
+	"XCLAIM %s g a 50 %j %j %j",
+	"XCLAIM %s g b 0 %j %j FORCE JUSTID LASTID %j",
+	"XAUTOCLAIM %s g c 50 %j COUNT 5",
+	"COPY %s %s REPLACE",
+	"DEL %s",
 	"SELECT 0",
 	"SELECT 1",
 	"SCAN 0 COUNT 3",
@@ -562,6 +589,9 @@ static size_t fill_mark(struct rnd *r, char mark, char *line)
 	switch (mark) {
 	case 'k': return (size_t)sprintf(line, "key%u", below(r, 8));
 	case 'h': return (size_t)sprintf(line, "key%u", 7 + below(r, 4));
+	case 's': return (size_t)sprintf(line, "stream%u", below(r, 2));
+	case 'i': return (size_t)sprintf(line, "%u-*", r->last_id += below(r, 2));
+	case 'j': return (size_t)sprintf(line, "%u-%u", r->last_id - below(r, 30), below(r, 2));
 	case 'n': return (size_t)sprintf(line, "%u", below(r, 300));
 	case 't': return (size_t)sprintf(line, "%s", times[below(r, 4)]);
 	case 'f': return (size_t)sprintf(line, ops[below(r, 5)], below(r, 40));
@@ -594,6 +624,38 @@ struct both {
 	unsigned nr_keys;
 };
 
+/* Who has what of a group; which the digest does not tell. */
+static void same_group(const struct stream_group *g, const struct stream *other)
+{
+	struct slice name = stream_name_text(&g->name);
+	const struct stream_group *o = stream_group_find(other, &name);
+	const struct stream_pending *p, *q;
+	struct tree_pos pos, other_pos;
+
+	assert_non_null(o);
+	assert_int_equal(stream_id_cmp(&g->last_id, &o->last_id), 0);
+	assert_int_equal(g->pending.nr, o->pending.nr);
+	p = stream_pending_from(g, NULL, &STREAM_ID_MIN, &pos);
+	q = stream_pending_from(o, NULL, &STREAM_ID_MIN, &other_pos);
+	for (; p; p = stream_pending_next(g, NULL, &pos),
+		  q = stream_pending_next(o, NULL, &other_pos)) {
+		assert_int_equal(stream_id_cmp(&p->id, &q->id), 0);
+		assert_int_equal(p->time_ms, q->time_ms);
+		assert_int_equal(p->count, q->count);
+		assert_int_equal(p->consumer->name.bytes[0], q->consumer->name.bytes[0]);
+	}
+}
+
+static void same_groups(const struct obj *a, const struct obj *b)
+{
+	struct tree_pos pos;
+
+	assert_int_equal(stream_of(a)->groups.nr, stream_of(b)->groups.nr);
+	for (const struct stream_group *g = stream_group_first(stream_of(a), &pos); g;
+		g = stream_group_next(&pos))
+		same_group(g, stream_of(b));
+}
+
 static void same_entry(void *ctx, int db, struct entry *e)
 {
 	struct both *b = ctx;
@@ -608,6 +670,11 @@ static void same_entry(void *ctx, int db, struct entry *e)
 	ks_digest_value(other, other_digest);
 	if (memcmp(digest, other_digest, sizeof(digest)) != 0)
 		fail_msg("db %d: %.*s differs", db, (int)name.len, name.ptr);
+	if (entry_type(e) == OBJ_STREAM) {
+		struct obj one = entry_obj(e), two = entry_obj(other);
+
+		same_groups(&one, &two);
+	}
 	if (entry_expire(e) != entry_expire(other))
 		fail_msg("db %d: %.*s expires at another time", db, (int)name.len, name.ptr);
 	b->nr_keys++;
@@ -661,7 +728,7 @@ static void check_one_reply(struct node *n, const char *line)
 static void run_random(struct node *n, uint64_t seed, unsigned nr, bool failures)
 {
 	struct node copy;
-	struct rnd r = {seed * 2654435761u + 1};
+	struct rnd r = {.state = seed * 2654435761u + 1, .last_id = 1000};
 	char line[4096];
 
 	node_init(&copy);

@@ -105,6 +105,9 @@ bool lp_append(unsigned char **lp, const void *s, size_t len);
 bool lp_append_int(unsigned char **lp, int64_t num);
 bool lp_prepend(unsigned char **lp, const void *s, size_t len);
 bool lp_prepend_int(unsigned char **lp, int64_t num);
+/* Makes room, so that inserts of so many bytes in all need no memory, unless something is deleted
+ * between them. */
+bool lp_reserve(unsigned char **lp, size_t add);
 /* Appends all elements of src, which is another listpack and stays as it is. */
 bool lp_concat(unsigned char **lp, const unsigned char *src);
 

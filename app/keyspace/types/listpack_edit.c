@@ -226,6 +226,20 @@ bool lp_prepend_int(unsigned char **lp, int64_t num)
 	return lp_insert_int(lp, *lp + HEADER_BYTES, num, LP_BEFORE, NULL);
 }
 
+bool lp_reserve(unsigned char **lp, size_t add)
+{
+	unsigned char *larger;
+
+	if (!lp_safe_to_add(*lp, add))
+		return false;
+	if (lp_bytes(*lp) + add <= mem_usable(*lp))
+		return true;
+	larger = mem_realloc(*lp, lp_bytes(*lp) + add);
+	if (larger)
+		*lp = larger;
+	return larger;
+}
+
 bool lp_concat(unsigned char **lp, const unsigned char *src)
 {
 	size_t add = lp_bytes(src) - LP_BYTES_EMPTY;

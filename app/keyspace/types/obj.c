@@ -4,6 +4,7 @@
 #include "app/keyspace/types/hash.h"
 #include "app/keyspace/types/list.h"
 #include "app/keyspace/types/set.h"
+#include "app/keyspace/types/stream.h"
 #include "app/keyspace/types/zset.h"
 #include "checks.h"
 
@@ -13,7 +14,7 @@ static const struct obj_ops *const types[] = {
 	[OBJ_HASH] = &hash_ops,
 	[OBJ_ZSET] = &zset_ops,
 	[OBJ_LIST] = &list_ops,
-	[OBJ_STREAM] = NULL,
+	[OBJ_STREAM] = &stream_ops,
 };
 
 const struct obj_ops *obj_ops(const struct obj *o)
