@@ -212,7 +212,9 @@ static uint64_t space_at_least(const struct log *log)
 
 int log_admit_sparing(struct log_writer *w, size_t len, uint64_t spare)
 {
-	if (space_at_least(w->log) >= len + spare || log_space(w->log) >= len + spare)
+	/* what can never fit is not told to wait */
+	if (len > log_append_max(w->log) || space_at_least(w->log) >= len + spare ||
+		log_space(w->log) >= len + spare)
 		return log_admit(w, len);
 	log_count(&w->stalls, 1);
 	return -EAGAIN;

@@ -21,9 +21,11 @@
 #include <string.h>
 
 #define KEYS_INLINE 64
-/* Beyond its arguments, what a record of one command may need: MULTI, EXEC, SELECTs, a number as
- * text. */
+/* Beyond its arguments, what a record of one command may need: MULTI, EXEC, SELECTs, numbers and
+ * IDs as text; and what a command inside of MULTI adds to that of its EXEC. Longer effects are
+ * admitted by prop_admit(). */
 #define RECORD_SLACK 8192
+#define QUEUED_SLACK 512
 #define REFUSAL_MAX  256
 
 static inline bool is_applier(const struct client *c)
@@ -316,13 +318,18 @@ void command_call(struct client *c, const struct command *cmd)
 		monitor_feed(c, c->argc, c->argv);
 }
 
-size_t command_record_bound(const struct client *c)
+static size_t record_bound(const struct client *c, size_t slack)
 {
-	size_t n = RECORD_SLACK;
+	size_t n = slack;
 
 	for (uint32_t i = 0; i < c->argc; i++)
 		n += 2 * c->argv[i].len + 64; /* and a DEL of it, when it is an expired key */
 	return n;
+}
+
+size_t command_record_bound(const struct client *c)
+{
+	return record_bound(c, RECORD_SLACK);
 }
 
 static int admit_bytes(struct app_core *ac, uint32_t flags, size_t need)
@@ -342,7 +349,7 @@ static enum run_result admit(struct client *c, const struct command *cmd, bool *
 	c->ac->local = flag_on(&c->srv->is_replica);
 	if (is_applier(c) || c->ac->local || !(flags & (CMD_WRITE | CMD_MAY_REPLICATE)))
 		return RUN_DONE;
-	need = command_record_bound(c) + (cmd->fn == exec_command ? c->tx->need : 0) +
+	need = record_bound(c, RECORD_SLACK) + (cmd->fn == exec_command ? c->tx->need : 0) +
 	       (flags & CMD_SCRIPT ? SCRIPT_LOG_BYTES : 0);
 	rc = admit_bytes(c->ac, flags, need);
 	if (rc && group_bytes(&c->ac->group)) {
@@ -504,7 +511,8 @@ enum run_result command_run(struct client *c, const struct command *cmd)
 	if (is_paused(c, cmd))
 		return RUN_PAUSED;
 	if ((c->flags & CLIENT_MULTI) && tx_queues(cmd)) {
-		tx_queue(c, cmd, command_record_bound(c));
+		tx_queue(c, cmd,
+			record_bound(c, cmd->flags & CMD_SCRIPT ? RECORD_SLACK : QUEUED_SLACK));
 		return RUN_DONE;
 	}
 	rc = admit(c, cmd, &refused);

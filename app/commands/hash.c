@@ -195,7 +195,7 @@ void hash_cmd_hincrbyfloat(struct client *c)
 		return;
 	}
 	result.len = format_long_double(text, sizeof(text), v);
-	if (!set_one(c, &h, &result, "hincrbyfloat"))
+	if (!prop_admit(c, result.len) || !set_one(c, &h, &result, "hincrbyfloat"))
 		return;
 	/* as a HSET, so that no difference in floating-point arithmetic can reach a replica */
 	struct slice argv[4] = {slice_str("HSET"), c->argv[1], c->argv[2], result};

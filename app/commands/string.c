@@ -232,6 +232,8 @@ void string_cmd_incrbyfloat(struct client *c)
 	}
 	struct slice result = {.ptr = text, .len = format_long_double(text, sizeof(text), v)};
 
+	if (!prop_admit(c, result.len))
+		return;
 	if (!key_store(c, key, result.ptr, result.len, e ? KS_KEEP_TTL : 0)) {
 		key_no_memory(c, false);
 		return;

@@ -66,6 +66,18 @@ def test_words(node):
         )
 
 
+def test_long(node):
+    """Thousands of small writes run at once; what is larger than the log is refused at once."""
+    with node.connect() as conn:
+        sets = [("MULTI",), *(("RPUSH", "long", nr) for nr in range(5000)), ("EXEC",)]
+        equal(conn.pipeline(sets)[-1], list(range(1, 5001)), "replies of a long EXEC")
+        conn.call("DEL", "long")
+        value = "v" * 1000000
+        conn.pipeline([("MULTI",), *(("SET", "large", value) for _ in range(16))])
+        check("larger than the log" in refused(conn, "EXEC"), "a transaction that never fits")
+        equal(conn.call("EXISTS", "large"), 0, "keys of what was refused")
+
+
 def test_watch(node):
     with node.connect() as conn, node.connect() as other:
 
@@ -195,6 +207,7 @@ def test_restart(node):
 def test(lab):
     node = lab.node("node", port=7391, options=["--poll-cores", "0-1"]).start()
     test_words(node)
+    test_long(node)
     test_watch(node)
     test_expired(node)
     test_transfers(lab, node)

@@ -168,6 +168,9 @@ static void append_longer_than_the_log_takes_is_refused(void **state)
 
 	assert_int_equal(most, FIXTURE_RING / 2);
 	assert_int_equal(log_admit(f.w[0], most + 1), -EMSGSIZE);
+	/* also where it would have to wait for room that cannot come */
+	assert_int_equal(log_admit_sparing(f.w[0], most + 1, FIXTURE_RING / 8), -EMSGSIZE);
+	assert_int_equal(log_admit_sparing(f.w[0], 2 * FIXTURE_RING, FIXTURE_RING / 8), -EMSGSIZE);
 	assert_int_equal(put(0, big, most), most);
 }
 
