@@ -67,7 +67,7 @@ static bool min_idle_arg(struct client *c, int64_t *min_idle_ms)
 
 static bool is_idle(const struct claim *cl, const struct stream_pending *p)
 {
-	return !cl->min_idle_ms || cl->c->now_ms - p->time_ms >= cl->min_idle_ms;
+	return !cl->min_idle_ms || stream_idle_ms(cl->c, p->time_ms) >= cl->min_idle_ms;
 }
 
 /* The entry is in the stream no more: neither is it pending. */
@@ -142,7 +142,7 @@ static bool claim_option(struct client *c, uint32_t *i, struct claim *cl, struct
 	} else if (more && arg_is(name, "idle")) {
 		if (!option_int(c, ++*i, "IDLE", &cl->time_ms))
 			return false;
-		cl->time_ms = (int64_t)((uint64_t)c->now_ms - (uint64_t)cl->time_ms);
+		cl->time_ms = stream_idle_ms(c, cl->time_ms);
 	} else if (more && arg_is(name, "time")) {
 		return option_int(c, ++*i, "TIME", &cl->time_ms);
 	} else if (more && arg_is(name, "retrycount")) {

@@ -56,6 +56,11 @@ struct stream_group *stream_group_must(struct client *c, struct coll *coll);
 /* The consumer, seen now, and made if need be. NULL: no memory. */
 struct stream_consumer *stream_consumer_get(struct client *c, const struct slice *key,
 	struct stream_group *g, const struct slice *name, bool *created);
+/* How long ago a time was. RESTORE takes times of any value: this one wraps. */
+static inline int64_t stream_idle_ms(const struct client *c, int64_t time_ms)
+{
+	return (int64_t)((uint64_t)c->now_ms - (uint64_t)time_ms);
+}
 /* Bytes of stream_log_claim() at most, but for the three names. */
 #define STREAM_CLAIM_BYTES 512
 /* Adds XCLAIM ... FORCE JUSTID LASTID to the log: whom an entry is pending with. */

@@ -208,7 +208,7 @@ void stream_cmd_info_consumers(struct client *c)
 	reply_array(c, g->consumers.nr);
 	for (const struct stream_consumer *one = stream_consumer_first(g, &pos); one;
 		one = stream_consumer_next(&pos)) {
-		int64_t idle_ms = c->now_ms - one->seen_ms;
+		int64_t idle_ms = stream_idle_ms(c, one->seen_ms);
 
 		reply_map(c, 3);
 		name_text(c, "name", &one->name);

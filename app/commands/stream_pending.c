@@ -66,7 +66,7 @@ static void reply_summary(struct client *c, const struct stream_group *g)
 
 static void reply_pending(struct client *c, const struct stream_pending *p)
 {
-	int64_t idle_ms = c->now_ms - p->time_ms;
+	int64_t idle_ms = stream_idle_ms(c, p->time_ms);
 
 	reply_array(c, 4);
 	stream_reply_id(c, &p->id);
@@ -94,7 +94,7 @@ static void reply_list(
 	p = stream_pending_from(g, consumer, &args->from, &pos);
 	for (; p && nr < args->count && stream_id_cmp(&p->id, &args->to) <= 0;
 		p = stream_pending_next(g, consumer, &pos)) {
-		if (args->min_idle_ms && c->now_ms - p->time_ms < args->min_idle_ms)
+		if (args->min_idle_ms && stream_idle_ms(c, p->time_ms) < args->min_idle_ms)
 			continue;
 		reply_pending(c, p);
 		nr++;

@@ -9,6 +9,7 @@
 #include "app/rdb/codec.h"
 #include "repl/rdb_dump.h"
 #include "tests/support/rdb_trace.h"
+#include "tests/support/stream_use.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -146,13 +147,16 @@ static inline void values_assert_round_trip(const struct obj *o, const struct ob
 	bytes_fini(&body);
 }
 
-/* Whatever it is, it is read or refused; what is read can be written and read again. */
+/* Whatever it is, it is read or refused; what is read can be written and read again, and used. */
 static inline void values_assert_harmless(const void *body, size_t len)
 {
 	struct built v = values_build(body, len, &values_limits);
 
-	if (v.result == RDB_BUILT_VALUE)
+	if (v.result == RDB_BUILT_VALUE) {
 		values_assert_round_trip(&v.obj, &values_limits);
+		if (v.obj.type == OBJ_STREAM)
+			stream_use(&v.obj, &values_limits);
+	}
 	values_free(&v);
 }
 

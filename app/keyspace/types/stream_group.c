@@ -368,7 +368,7 @@ void stream_group_advance(
 	const struct stream *s, struct stream_group *g, const struct stream_id *id)
 {
 	if (g->entries_read != STREAM_READ_UNKNOWN && !has_gap_behind(s, id))
-		g->entries_read++;
+		g->entries_read = (int64_t)((uint64_t)g->entries_read + 1); /* may come round */
 	else if (s->entries_added)
 		g->entries_read = stream_entries_until(s, id);
 	g->last_id = *id;
