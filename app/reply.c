@@ -27,6 +27,8 @@
 /* A value at least this long is sent from where it lies. From about 8 KB on that costs no more than
  * a copy (perf/feed/run --op bulk). */
 #define REF_MIN_BYTES (16 * 1024)
+/* What a command replies to a script. */
+#define CAPTURE_MAX ((size_t)1 << 30)
 
 const char REPLY_SYNTAX[] = "ERR syntax error";
 const char REPLY_WRONGTYPE[] = "WRONGTYPE Operation against a key holding the wrong kind of value";
@@ -81,12 +83,20 @@ static bool deferred_append(struct deferred *d, const void *data, size_t len)
 	return true;
 }
 
+/* A script's replies are no client's, whose limits would hold. */
+static bool is_too_long(const struct client *c, size_t len)
+{
+	const struct deferred *d = c->deferred;
+
+	return (c->flags & CLIENT_SCRIPT) && (len > CAPTURE_MAX || d->len > CAPTURE_MAX - len);
+}
+
 static void put(struct client *c, const void *data, size_t len)
 {
 	if (len == 0 || drops(c))
 		return;
 	if (c->deferred) {
-		if (!deferred_append(c->deferred, data, len))
+		if (is_too_long(c, len) || !deferred_append(c->deferred, data, len))
 			out_of_memory(c);
 		return;
 	}

@@ -14,6 +14,11 @@
 
 static bool block_arg(struct client *c, const struct slice *arg, int64_t *block_ms)
 {
+	if (c->flags & CLIENT_SCRIPT) {
+		reply_errf(c, "ERR %.*s command is not allowed with BLOCK option from scripts",
+			(int)c->argv[0].len, c->argv[0].ptr);
+		return false;
+	}
 	if (!arg_int_range_reply(c, arg, INT64_MIN, INT64_MAX, block_ms,
 		    "ERR timeout is not an integer or out of range"))
 		return false;

@@ -88,7 +88,7 @@ static int call(lua_State *L, bool raise)
 	struct slice reply;
 	bool ok;
 
-	luaL_checkstack(L, 8, "too many arguments");
+	/* Behind the arguments, however many there are, a function in C has room for twenty. */
 	bad = take_args(L, vm);
 	if (bad)
 		return failed(L, bad, raise);
@@ -217,20 +217,19 @@ static int redis_setresp(lua_State *L)
 /* The texts of the arguments from 2 on, with blanks between them. */
 static void push_joined(lua_State *L)
 {
-	int nr = lua_gettop(L), parts = 0;
+	int nr = lua_gettop(L);
+	luaL_Buffer b;
 
-	luaL_checkstack(L, 2 * nr, "too many arguments");
+	luaL_buffinit(L, &b);
 	for (int i = 2; i <= nr; i++) {
 		if (!lua_isstring(L, i))
 			continue;
-		if (i > 2) {
-			lua_pushliteral(L, " ");
-			parts++;
-		}
+		if (i > 2)
+			luaL_addchar(&b, ' ');
 		lua_pushvalue(L, i);
-		parts++;
+		luaL_addvalue(&b);
 	}
-	lua_concat(L, parts);
+	luaL_pushresult(&b);
 }
 
 static int redis_log(lua_State *L)

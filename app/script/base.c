@@ -3,16 +3,17 @@
  * The standard libraries as scripts have them. Beyond what Redis takes away:
  *
  * - newproxy, because a finaliser would run when no script does;
- * - patterns longer than PATTERN_MAX, which could need more stack than there is.
+ * - patterns with more than REPETITIONS_MAX repetitions, which could need more stack than there is.
  */
 #include "app/script/lua_lib.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#define PATTERN_MAX 65536 /* a byte of it costs a few hundred bytes of stack at most */
+#define REPETITIONS_MAX 8192 /* each costs a few hundred bytes of stack at most */
 
 void lua_push_error(lua_State *L, const char *text)
 {
@@ -129,6 +130,7 @@ static int base_loadstring(lua_State *L)
 	const char *code = luaL_checklstring(L, 1, &len);
 	const char *name = luaL_optstring(L, 2, code);
 
+	lua_pushstring(L, name); /* the parser does not keep it from being collected */
 	if (is_compiled(code, len)) {
 		lua_pushliteral(L, " ");
 		lua_pushvalue(L, 1);
@@ -177,20 +179,83 @@ static int base_load(lua_State *L)
 
 	luaL_checktype(L, 1, LUA_TFUNCTION);
 	lua_settop(L, PIECE_SLOT);
+	lua_pushstring(L, name); /* as in base_loadstring() */
 	return load_result(L, lua_load(L, read_piece, &is_begun, name));
 }
 
-/* --- patterns --------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
+
+/* The library's own lets the number of values overflow. */
+static int base_unpack(lua_State *L)
+{
+	int64_t from, to;
+
+	luaL_checktype(L, 1, LUA_TTABLE);
+	from = luaL_optint(L, 2, 1);
+	to = lua_isnoneornil(L, 3) ? (int64_t)lua_objlen(L, 1) : luaL_checkint(L, 3);
+	if (from > to)
+		return 0;
+	if (to - from >= INT_MAX || !lua_checkstack(L, (int)(to - from + 1)))
+		return luaL_error(L, "too many results to unpack");
+	for (int64_t i = from; i <= to; i++)
+		lua_rawgeti(L, 1, (int)i);
+	return (int)(to - from + 1);
+}
+
+/* --- strings ---------------------------------------------------------------------------------- */
+
+/* The matcher's recursion is as deep as there are repetitions in the pattern; the library knows no
+ * bound to it. (Captures are few, and what stands for itself needs none.) */
+static bool is_too_deep(const char *pattern, size_t len)
+{
+	size_t nr = 0;
+
+	if (len <= REPETITIONS_MAX)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		nr += strchr("*+-?", pattern[i]) && pattern[i];
+	return nr > REPETITIONS_MAX;
+}
 
 /* Upvalue 1: the address of the library's own function, whose second argument is a pattern. */
 static int match_bounded(lua_State *L)
 {
 	lua_CFunction fn = (lua_CFunction)(uintptr_t)lua_touserdata(L, lua_upvalueindex(1));
 	bool is_plain = lua_toboolean(L, lua_upvalueindex(2)) && lua_toboolean(L, 4);
+	const char *pattern;
+	size_t len;
 
-	if (!is_plain && lua_type(L, 2) == LUA_TSTRING && lua_objlen(L, 2) > PATTERN_MAX)
-		return luaL_error(L, "pattern too complex");
+	if (!is_plain && lua_type(L, 2) == LUA_TSTRING) {
+		pattern = lua_tolstring(L, 2, &len);
+		if (is_too_deep(pattern, len))
+			return luaL_error(L, "pattern too complex");
+	}
 	return fn(L);
+}
+
+/* The library's own adds string to string, which takes minutes for a long one; nobody can interrupt
+ * it meanwhile. */
+static int string_rep(lua_State *L)
+{
+	size_t len, done, total;
+	const char *s = luaL_checklstring(L, 1, &len);
+	int nr = luaL_checkint(L, 2);
+	char *text;
+
+	if (nr <= 0 || len == 0) {
+		lua_pushliteral(L, "");
+		return 1;
+	}
+	if (len > (size_t)INT_MAX / (size_t)nr)
+		return luaL_error(L, "not enough memory");
+	total = len * (size_t)nr;
+	text = lua_newuserdata(L, total);
+	memcpy(text, s, len);
+	for (done = len; done <= total / 2; done *= 2)
+		memcpy(text + done, text, done);
+	memcpy(text + done, text, total - done);
+	lua_pushlstring(L, text, total);
+	return 1;
 }
 
 static void wrap_matcher(lua_State *L, const char *name, bool has_plain)
@@ -232,7 +297,10 @@ void lua_base_open(lua_State *L)
 	lua_register(L, "pcall", base_pcall);
 	lua_register(L, "load", base_load);
 	lua_register(L, "loadstring", base_loadstring);
+	lua_register(L, "unpack", base_unpack);
 	lua_getglobal(L, "string");
+	lua_pushcfunction(L, string_rep);
+	lua_setfield(L, -2, "rep");
 	wrap_matcher(L, "find", true);
 	wrap_matcher(L, "match", false);
 	wrap_matcher(L, "gmatch", false);

@@ -10,51 +10,15 @@
  * All numbers are big-endian. A table with the keys 1 to n and no others is an array. Tables nested
  * deeper than NESTING_MAX, and what has no form here, are nil. bin and ext are not read.
  */
-#include "app/script/lua_lib.h"
+#include "app/script/packbuf.h"
 
 #include <limits.h>
-#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
 #define NESTING_MAX 16
 
 /* --- packing ---------------------------------------------------------------------------------- */
-
-/* Bytes in a userdata of Lua's, so that an error frees them. */
-struct packbuf {
-	lua_State *L;
-	int slot; /* of the stack, where the userdata is */
-	uint8_t *ptr;
-	size_t len, cap;
-};
-
-static void packbuf_init(struct packbuf *b, lua_State *L)
-{
-	b->L = L;
-	b->cap = 512;
-	b->len = 0;
-	b->ptr = lua_newuserdata(L, b->cap);
-	b->slot = lua_gettop(L);
-}
-
-static void add(struct packbuf *b, const void *data, size_t len)
-{
-	if (len > b->cap - b->len) {
-		size_t cap = b->cap * 2;
-
-		while (cap - b->len < len)
-			cap *= 2;
-		uint8_t *ptr = lua_newuserdata(b->L, cap);
-
-		memcpy(ptr, b->ptr, b->len);
-		lua_replace(b->L, b->slot);
-		b->ptr = ptr;
-		b->cap = cap;
-	}
-	memcpy(b->ptr + b->len, data, len);
-	b->len += len;
-}
 
 /* A mark and a number of size bytes. */
 static void add_marked(struct packbuf *b, uint8_t mark, uint64_t v, int size)
@@ -63,7 +27,7 @@ static void add_marked(struct packbuf *b, uint8_t mark, uint64_t v, int size)
 
 	for (int i = 0; i < size; i++)
 		bytes[1 + i] = (uint8_t)(v >> 8 * (size - 1 - i));
-	add(b, bytes, 1 + (size_t)size);
+	packbuf_add(b, bytes, 1 + (size_t)size);
 }
 
 static void pack_integer(struct packbuf *b, int64_t n)
@@ -128,7 +92,7 @@ static void pack_string(struct packbuf *b, const char *s, size_t len)
 		add_marked(b, 0xdb, len, 4);
 	else
 		luaL_error(b->L, "string too long for MessagePack");
-	add(b, s, len);
+	packbuf_add(b, s, len);
 }
 
 /* Heads of arrays and maps: a short form for up to 15 and two longer ones. */

@@ -47,8 +47,10 @@ void lua_base_push_handler(lua_State *L);
 void lua_push_error(lua_State *L, const char *text);
 void lua_push_errorf(lua_State *L, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* --- cmsgpack.c, struct.c: push the library's table --- */
+/* --- bits.c, cmsgpack.c, json.c, struct.c: push the library's table --- */
+int luaopen_script_bit(lua_State *L); /* on an empty stack */
 int luaopen_script_cmsgpack(lua_State *L);
+int luaopen_script_json(lua_State *L); /* on an empty stack */
 int luaopen_script_struct(lua_State *L);
 
 #endif

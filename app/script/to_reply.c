@@ -14,6 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define REPLY_MAX   ((size_t)1 << 30) /* what one script replies */
+#define VALUE_BYTES 8                 /* what a value takes beside its bytes, about */
+
 /* Pushes t[name] of the table on the top if it is of the type. */
 static bool push_field(lua_State *L, const char *name, int type)
 {
@@ -206,11 +209,23 @@ static int64_t to_int(lua_Number n)
 	return n >= -0x1p63 && n < 0x1p63 ? (int64_t)n : INT64_MIN;
 }
 
+/* A table that is in others many times is written as often. Raises an error. */
+static void count_bytes(struct script_run *run, lua_State *L)
+{
+	size_t len = lua_type(L, -1) == LUA_TSTRING ? lua_objlen(L, -1) : 0;
+
+	run->reply_bytes += len + VALUE_BYTES;
+	if (run->reply_bytes > REPLY_MAX)
+		luaL_error(L, "the script's reply is too long");
+}
+
 void script_reply_value(struct script_run *run, lua_State *L)
 {
 	struct client *c = run->c;
 	const char *s;
 	size_t len;
+
+	count_bytes(run, L);
 
 	if (!lua_checkstack(L, 6)) {
 		reply_err(c, "ERR reached lua stack limit");

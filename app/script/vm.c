@@ -8,16 +8,19 @@
 #include "app/reply.h"
 #include "app/script/vm_priv.h"
 
-#include <lua-bitop.h>
-#include <lua-cjson.h>
+#include <limits.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A step of the collector after so many runs. */
 #define GC_EVERY 50
 #define GC_STEP  50
+#define GC_PAUSE 200 /* percent; and the step's multiplier: Lua's own */
+/* All is collected after a run that leaves more than this, and twice as much as is in use. */
+#define GC_ALL_BYTES ((size_t)32 << 20)
 /* math.random before math.randomseed, as 48-bit generators begin by custom. */
 #define RANDOM_START 0x1234abcd330eull
 
@@ -26,12 +29,25 @@ static const char GLOBALS;
 
 /* --- memory ----------------------------------------------------------------------------------- */
 
+/* What a script may take, so that it is that which fails and not the node. A quarter of what the
+ * machine has is beyond any use; and Lua's libraries reckon the lengths of strings in int. */
+static size_t memory_limit(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+
+	return pages > 0 && size > 0 ? (size_t)pages * (size_t)size / 4 : SIZE_MAX;
+}
+
 static void *vm_alloc(void *ud, void *ptr, size_t old, size_t size)
 {
 	struct script_vm *vm = ud;
 	size_t bytes = atomic_load_explicit(&vm->bytes, memory_order_relaxed);
 	void *new = NULL;
 
+	old = ptr ? old : 0;
+	if (size > old &&
+		(size > INT_MAX || size - old > vm->limit || bytes > vm->limit - (size - old)))
+		return NULL;
 	if (size == 0) {
 		free(ptr);
 	} else {
@@ -39,7 +55,7 @@ static void *vm_alloc(void *ud, void *ptr, size_t old, size_t size)
 		if (!new)
 			return NULL;
 	}
-	atomic_store_explicit(&vm->bytes, bytes - (ptr ? old : 0) + size, memory_order_relaxed);
+	atomic_store_explicit(&vm->bytes, bytes - old + size, memory_order_relaxed);
 	return new;
 }
 
@@ -89,13 +105,14 @@ void script_vm_push_globals(lua_State *L)
 static void open_libs(lua_State *L)
 {
 	lua_base_open(L);
-	luaopen_cjson(L);
+	luaopen_script_json(L);
 	lua_setglobal(L, "cjson");
+	lua_settop(L, 0);
 	luaopen_script_struct(L);
 	lua_setglobal(L, "struct");
 	luaopen_script_cmsgpack(L);
 	lua_setglobal(L, "cmsgpack");
-	luaopen_bit(L);
+	luaopen_script_bit(L);
 	lua_setglobal(L, "bit");
 	lua_getglobal(L, "math");
 	script_api_math(L);
@@ -145,6 +162,7 @@ struct script_vm *script_vm_create(
 	vm->host = host;
 	vm->host_ctx = ctx;
 	vm->random = RANDOM_START;
+	vm->limit = memory_limit();
 	vm->L = lua_newstate(vm_alloc, vm);
 	if (!vm->L) {
 		free(vm);
@@ -159,6 +177,11 @@ struct script_vm *script_vm_create(
 	script_vm_push_globals(vm->L);
 	lua_replace(vm->L, LUA_GLOBALSINDEX);
 	return vm;
+}
+
+void script_vm_set_limit(struct script_vm *vm, size_t bytes)
+{
+	vm->limit = bytes;
 }
 
 void script_vm_destroy(struct script_vm **vmp)
@@ -198,8 +221,12 @@ int script_vm_compile(lua_State *L, const char *code, size_t len, const char *na
 {
 	/* Compiled code is made to be text, which it is not. */
 	struct text t = {" ", code, len > 0 && *code == LUA_SIGNATURE[0], len};
+	int rc;
 
-	return lua_load(L, read_text, &t, name);
+	lua_pushstring(L, name); /* the parser does not keep it from being collected */
+	rc = lua_load(L, read_text, &t, name);
+	lua_remove(L, -2);
+	return rc;
 }
 
 struct define {
@@ -322,6 +349,35 @@ static int eval(lua_State *L)
 	return 0;
 }
 
+static int collect_all(lua_State *L)
+{
+	lua_gc(L, LUA_GCCOLLECT, 0);
+	return 0;
+}
+
+static int collect_some(lua_State *L)
+{
+	lua_gc(L, LUA_GCSETPAUSE,
+		GC_PAUSE); /* a script may have changed them, and more than its own */
+	lua_gc(L, LUA_GCSETSTEPMUL, GC_PAUSE);
+	lua_gc(L, LUA_GCSTEP, GC_STEP);
+	return 0;
+}
+
+/* After a run: a little now and then, and all if it has left much behind, because there are many
+ * states in a node. Protected, because the collector can find itself without memory. */
+static void collect(struct script_vm *vm)
+{
+	char err[SCRIPT_ERR_MAX];
+
+	if (script_vm_bytes(vm) > GC_ALL_BYTES && script_vm_bytes(vm) / 2 > vm->live_bytes) {
+		script_vm_protect(vm, collect_all, NULL, err);
+		vm->live_bytes = script_vm_bytes(vm);
+	} else if (++vm->nr_runs % GC_EVERY == 0) {
+		script_vm_protect(vm, collect_some, NULL, err);
+	}
+}
+
 /* Runs fn(arg); whatever goes wrong outside of the script is replied. */
 static void run_protected(struct script_vm *vm, struct script_run *run, lua_CFunction fn, void *arg)
 {
@@ -344,8 +400,7 @@ static void run_protected(struct script_vm *vm, struct script_run *run, lua_CFun
 	}
 	script_vm_push_globals(vm->L);
 	lua_replace(vm->L, LUA_GLOBALSINDEX);
-	if (++vm->nr_runs % GC_EVERY == 0)
-		lua_gc(vm->L, LUA_GCSTEP, GC_STEP);
+	collect(vm);
 }
 
 void script_vm_run(struct script_vm *vm, const char sha[SCRIPT_SHA_LEN + 1], struct script_run *run)

@@ -56,7 +56,7 @@ struct script_host {
 		struct slice *reply, char err[SCRIPT_ERR_MAX]);
 	/* 1: the user may run the command; 0: he may not; -1: there is no such command. */
 	int (*acl_check)(struct script_run *run, uint32_t argc, const struct slice *argv);
-	/* Every 100000 instructions or so. True: the script is to end. */
+	/* Every 10000 instructions or so. True: the script is to end. */
 	bool (*interrupt)(struct script_run *run);
 	void (*set_resp)(struct script_run *run, int resp);
 	/* ctx: of script_vm_create(). */
@@ -72,6 +72,7 @@ struct script_run {
 	int resp, repl;   /* by redis.setresp() and set_repl() */
 	uint32_t nr_keys, nr_args;
 	const struct slice *keys, *args;
+	size_t reply_bytes; /* so far; at first 0 */
 };
 
 struct script_vm;
@@ -80,6 +81,8 @@ struct script_vm;
 struct script_vm *script_vm_create(
 	enum script_vm_kind kind, const struct script_host *host, void *ctx);
 void script_vm_destroy(struct script_vm **vm);
+/* What it may use at most, if not a quarter of the machine's memory; what wants more fails. */
+void script_vm_set_limit(struct script_vm *vm, size_t bytes);
 /* Bytes that Lua uses. Any thread. */
 size_t script_vm_bytes(const struct script_vm *vm);
 

@@ -8,7 +8,7 @@
 #include "app/script/lua_lib.h"
 #include "app/script/vm.h"
 
-#define SCRIPT_HOOK_EVERY 100000 /* instructions */
+#define SCRIPT_HOOK_EVERY 10000 /* instructions */
 
 struct script_load;
 
@@ -20,6 +20,8 @@ struct script_vm {
 	struct script_run *run;   /* under way */
 	struct script_load *load; /* a library is being loaded */
 	atomic_size_t bytes;      /* written by the core */
+	size_t limit;             /* of bytes */
+	size_t live_bytes;        /* when all was collected last */
 	uint64_t random;          /* 48 bits */
 	unsigned nr_runs;
 	bool in_call;

@@ -130,7 +130,65 @@ static void json_and_bits_are_there(void **state)
 		{"return cjson.decode('[1, {\"a\": 2}]')[2].a", ":2\r\n"},
 		{"return bit.bor(1, 6)", ":7\r\n"},
 		{"return bit.tohex(255, 4)", "$4\r\n00ff\r\n"},
+		{"return bit.tohex(255, -4)", "$4\r\n00FF\r\n"},
+		{"return bit.tohex(255, -9) .. bit.tohex(1, 99)", "$16\r\n000000FF00000001\r\n"},
+		{"return bit.tohex(1, -2147483648)", "$8\r\n00000001\r\n"},
+		{"return bit.tohex(1, {})",
+			"-ERR user_script:1: bad argument #2 to 'tohex' (number expected, got table) "
+			"script: sha, on @user_script:1.\r\n"},
 	};
+
+	check_all(*state, cases, NR(cases));
+}
+
+static void json_is_written(void **state)
+{
+#define ENC(value) "return cjson.encode(" value ")"
+#define ERR(text)  "-ERR user_script:1: " text " script: sha, on @user_script:1.\r\n"
+	static const struct example cases[] = {
+		{ENC("'\\0\\1\\31\\127\\128\"/\\\\\\b\\t\\n\\f\\r'"),
+			"$43\r\n\"\\u0000\\u0001\\u001f\\u007f\x80\\\"\\/\\\\\\b\\t\\n\\f\\r\"\r\n"},
+		{ENC("{1e15, 0.1, -0, 123456789012345678}"),
+			"$34\r\n[1e+15,0.1,-0,1.2345678901235e+17]\r\n"},
+		{ENC("{{}, {{}}}"), "$9\r\n[{},[{}]]\r\n"},
+		{ENC("{1, nil, 3}"), "$10\r\n[1,null,3]\r\n"},
+		{ENC("{[1] = 1, [1.5] = 2}"), "$15\r\n{\"1\":1,\"1.5\":2}\r\n"},
+		{ENC("{[0] = true}"), "$10\r\n{\"0\":true}\r\n"},
+		{ENC("{[10] = false}"),
+			"$52\r\n[null,null,null,null,null,null,null,null,null,false]\r\n"},
+		{ENC("{[11] = 1}"), ERR("Cannot serialise table: excessively sparse array")},
+		{ENC("1 / 0"), ERR("Cannot serialise number: must not be NaN or Inf")},
+		{ENC("{[true] = 1}"),
+			ERR("Cannot serialise boolean: table key must be a number or string")},
+		{ENC("{redis.call}"), ERR("Cannot serialise function: type not supported")},
+		{ENC(""), ERR("bad argument #1 to 'encode' (expected 1 argument)")},
+		{"local t = {} t[1] = t return cjson.encode(t)",
+			ERR("Cannot serialise, excessive nesting (1001)")},
+		{"return cjson.encode_max_depth(2) .. cjson.encode({{{}}})",
+			ERR("Cannot serialise, excessive nesting (3)")},
+		{"return cjson.encode_max_depth(1000)", ":1000\r\n"},
+		{"return cjson.encode_max_depth(0)",
+			ERR("bad argument #1 to 'encode_max_depth' (expected integer between 1 and "
+			    "2147483647)")},
+		{"cjson.encode_number_precision(3) return cjson.encode(0.123456)",
+			"$5\r\n0.123\r\n"},
+		{"return cjson.encode_number_precision(14)", ":14\r\n"},
+		{"return {cjson.encode_sparse_array(true, 3, 9)}", "*3\r\n:1\r\n:3\r\n:9\r\n"},
+		{ENC("{[100] = 1}"), "$9\r\n{\"100\":1}\r\n"},
+		{"return cjson.new().encode_sparse_array()", "$-1\r\n"},
+		{"return {cjson.encode_invalid_numbers(true), cjson.encode({1/0, -1/0, 0/0})}",
+			"*2\r\n:1\r\n$14\r\n[inf,-inf,nan]\r\n"},
+		{"cjson.encode_invalid_numbers('null') return cjson.encode({1/0})",
+			"$6\r\n[null]\r\n"},
+		{"return cjson.encode_keep_buffer('x')",
+			ERR("bad argument #1 to 'encode_keep_buffer' (invalid option 'x')")},
+		{"local s = ('\\0'):rep(1e7) return #cjson.encode(s)", ":60000002\r\n"},
+		{"local t = {} for i = 1, 1e5 do t[i] = {a = i} end "
+		 "return #cjson.decode(cjson.encode(t))",
+			":100000\r\n"},
+	};
+#undef ENC
+#undef ERR
 
 	check_all(*state, cases, NR(cases));
 }
@@ -142,6 +200,7 @@ int main(void)
 		TEST(cmsgpack_reads_what_it_writes),
 		TEST(struct_has_its_forms),
 		TEST(json_and_bits_are_there),
+		TEST(json_is_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -246,6 +246,98 @@ static void deep_patterns_are_refused(void **state)
 		":1\r\n");
 }
 
+static void memory_has_a_bound(void **state)
+{
+	static const struct example cases[] = {
+		{"local s = 'x' while true do s = s .. s end",
+			"-ERR Error running script sha, not enough memory\r\n"},
+		{"local t = {} for i = 1, 1e9 do t[i] = i end",
+			"-ERR Error running script sha, not enough memory\r\n"},
+		{"return {pcall(string.rep, 'x', 1e8)}",
+			"*2\r\n$-1\r\n$17\r\nnot enough memory\r\n"},
+		{"return #cmsgpack.pack({}, ('x'):rep(1e6), ('x'):rep(1e6))", ":2000011\r\n"},
+	};
+	struct fixture *f = *state;
+
+	script_vm_set_limit(f->vm, 64 << 20);
+	for (int i = 0; i < 3; i++)
+		check_all(f, cases, NR(cases));
+	assert_true(script_vm_bytes(f->vm) < 64 << 20);
+}
+
+static void reply_has_a_bound(void **state)
+{
+	check(*state,
+		"local s = ('x'):rep(1e6) local t = {s, s, s, s, s, s, s, s} "
+		"for i = 1, 8 do t = {t, t, t, t} end return t",
+		"-ERR the script's reply is too long\r\n");
+}
+
+static void values_are_unpacked(void **state)
+{
+#define MANY "-ERR user_script:1: too many results to unpack script: sha, on @user_script:1.\r\n"
+	static const struct example cases[] = {
+		{"return {unpack({1, 2, 3})}", "*3\r\n:1\r\n:2\r\n:3\r\n"},
+		{"return {unpack({1, 2, 3}, 2)}", "*2\r\n:2\r\n:3\r\n"},
+		{"return {unpack({1, 2, 3}, 2, 2)}", "*1\r\n:2\r\n"},
+		{"return {unpack({}, 1, 0)}", "*0\r\n"},
+		{"return select('#', unpack({}, 1, 7900))", ":7900\r\n"},
+		{"return unpack({}, 1, 1e8)", MANY},
+		{"return unpack({}, 0, 2^31 - 1)", MANY},
+		{"return unpack({}, -2^31, 2^31 - 1)", MANY},
+		{"return select('#', unpack({}, 2^31 - 3, 2^31 - 1))", ":3\r\n"},
+	};
+#undef MANY
+
+	check_all(*state, cases, NR(cases));
+}
+
+static void recursion_has_a_bound(void **state)
+{
+	static const char *const scripts[] = {
+		"local function f() return f() + 1 end return f()",
+		"local function f() return pcall(f) end f() return 1",
+		"local function f() coroutine.wrap(f)() end f()",
+		"local function f() return string.gsub('x', 'x', f) end f()",
+		"local function f() return table.sort({1, 2}, f) end f()",
+		"local t = setmetatable({}, {}) getmetatable(t).__index = function(t, k) return t[k .. 'x'] end "
+		"return t.x",
+		"return xpcall(function() error('x') end, function() local function g() return g() + 1 end "
+		"return g() end)",
+		"return loadstring('return ' .. ('('):rep(100000))",
+		"return loadstring('return ' .. ('{'):rep(100000))",
+		"return loadstring(('do '):rep(100000))",
+		"return loadstring('return ' .. ('- '):rep(100000) .. '1')",
+		"return cjson.decode(('['):rep(100000))",
+		"cjson.decode_max_depth(1000000) return cjson.decode(('['):rep(100000))",
+		"cjson.encode_max_depth(1000000) local t = {} local r = t "
+		"for i = 1, 100000 do t[1] = {} t = t[1] end return cjson.encode(r)",
+	};
+
+	for (size_t i = 0; i < NR(scripts); i++)
+		free(outcome(*state, scripts[i]));
+	check(*state, "return 1", ":1\r\n");
+}
+
+static void long_strings_are_repeated(void **state)
+{
+	static const struct example cases[] = {
+		{"return ('ab'):rep(3)", "$6\r\nababab\r\n"},
+		{"return ('abc'):rep(5)", "$15\r\nabcabcabcabcabc\r\n"},
+		{"return ('x'):rep(1)", "$1\r\nx\r\n"},
+		{"return ('x'):rep(0)", "$0\r\n\r\n"},
+		{"return ('x'):rep(-1)", "$0\r\n\r\n"},
+		{"return (''):rep(1e9)", "$0\r\n\r\n"},
+		{"local s = ('abc'):rep(1e7) return {#s, s:sub(-4)}",
+			"*2\r\n:30000000\r\n$4\r\ncabc\r\n"},
+		{"return ('xx'):rep(2^31 - 1)",
+			"-ERR user_script:1: not enough memory script: sha, on "
+			"@user_script:1.\r\n"},
+	};
+
+	check_all(*state, cases, NR(cases));
+}
+
 static void random_numbers_follow_their_seed(void **state)
 {
 	struct fixture *f = *state;
@@ -281,6 +373,11 @@ int main(void)
 		TEST(environment_is_mended_after_a_script),
 		TEST(killed_script_ends_whatever_it_catches),
 		TEST(deep_patterns_are_refused),
+		TEST(memory_has_a_bound),
+		TEST(reply_has_a_bound),
+		TEST(values_are_unpacked),
+		TEST(recursion_has_a_bound),
+		TEST(long_strings_are_repeated),
 		TEST(random_numbers_follow_their_seed),
 		TEST(log_reaches_the_host),
 	};
