@@ -84,6 +84,7 @@ struct command {
 extern struct command string_commands[];
 extern struct command zset_commands[];
 extern struct command hll_commands[];
+extern struct command geo_commands[];
 extern struct command bitmap_commands[];
 extern struct command key_commands[]; /* generic */
 extern struct command hash_commands[];

@@ -37,6 +37,7 @@ static struct command *const families[] = {
 	string_commands,
 	zset_commands,
 	hll_commands,
+	geo_commands,
 	bitmap_commands,
 	key_commands,
 	hash_commands,

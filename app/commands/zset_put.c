@@ -92,7 +92,7 @@ static void put_reply(struct client *c, const struct put *put)
 		reply_null(c);
 }
 
-void zset_put_pairs(struct client *c, unsigned flags, uint32_t first, const double *scores)
+bool zset_put_pairs(struct client *c, unsigned flags, uint32_t first, const double *scores)
 {
 	struct put put = {.lim = coll_limits(c), .flags = flags};
 	enum put_rc rc = PUT_DONE;
@@ -100,21 +100,21 @@ void zset_put_pairs(struct client *c, unsigned flags, uint32_t first, const doub
 	uint32_t i;
 
 	if (!coll_open(c, &c->argv[1], OBJ_ZSET, &set))
-		return;
+		return false;
 	if (!set.e && (flags & ZSET_PUT_XX)) {
 		put_reply(c, &put);
-		return;
+		return false;
 	}
 	if (!coll_edit(c, &set) && !zset_create(&set.obj, &put.lim, c->argv[first + 1].len)) {
 		key_no_memory(c, false);
-		return;
+		return false;
 	}
 	for (i = first; i < c->argc && rc == PUT_DONE; i += 2)
 		rc = put_one(&put, &set.obj, &c->argv[i + 1], *scores++);
 	if (rc == PUT_NO_MEMORY && put.added + put.updated > 0)
 		prop_replace(c, (int)i - 2, c->argv);
 	if (!coll_close(c, &set, false) && put.added > 0)
-		return;
+		return false;
 	put_tell(c, &put);
 	if (rc == PUT_NAN)
 		reply_err(c, "ERR resulting score is not a number (NaN)");
@@ -122,6 +122,7 @@ void zset_put_pairs(struct client *c, unsigned flags, uint32_t first, const doub
 		key_no_memory(c, false);
 	else
 		put_reply(c, &put);
+	return rc == PUT_DONE && put.added + put.updated > 0;
 }
 
 double *zset_scores_read(struct client *c, uint32_t first)

@@ -81,6 +81,7 @@ struct command list_commands[] = {{0}};
 struct command stream_commands[] = {{0}};
 struct command set_commands[] = {{0}};
 struct command hll_commands[] = {{0}};
+struct command geo_commands[] = {{0}};
 struct command zset_commands[] = {{0}};
 
 #define NR_TOP 14
