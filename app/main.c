@@ -243,6 +243,7 @@ int main(int argc, char **argv)
 		printf("millrace %s (speaks Redis %s)\n", MILLRACE_VERSION, MILLRACE_REDIS_VERSION);
 		return EXIT_SUCCESS;
 	}
+	setlocale(LC_COLLATE, "");      /* for SORT ALPHA */
 	prctl(PR_SET_TIMERSLACK, 1000); /* short sleeps of an idle core stay short */
 	server_init(srv);
 	command_table_setup();

@@ -75,6 +75,9 @@ struct command {
 	const char *categories; /* ACL categories beyond those that follow from the flags: "string
 				   hash" */
 	command_keys_fn keys;
+	/* Whether these arguments reach keys that are not among them, so that every partition has
+	 * to be locked (SORT BY). NULL: never. Only with a keys function. */
+	bool (*locks_all)(const struct slice *argv, uint32_t argc);
 	struct command *subs;         /* ended by a NULL name */
 	const struct command *parent; /* filled in at set-up */
 	uint16_t id;                  /* filled in: index of its statistics */
@@ -178,6 +181,8 @@ void cmd_notify_db(
  * replica only hides it, and the stream of our master still sees it. lookup_read counts
  * keyspace_hits and misses and touches for LRU/LFU. */
 struct entry *lookup_read(struct client *c, const struct slice *key);
+/* lookup_read() of a key that is not among the arguments. */
+struct entry *lookup_read_beyond(struct client *c, const struct slice *key);
 struct entry *lookup_write(struct client *c, const struct slice *key);
 struct entry *lookup_db(struct client *c, int db, const struct slice *key, bool touch);
 /* The same, for strings: replies WRONGTYPE and sets *bad for another type. */

@@ -239,7 +239,7 @@ void command_lockset(struct client *c, const struct command *cmd, struct ks_lock
 	uint32_t inl[KEYS_INLINE], *pos = inl, *heap = NULL;
 	int n;
 
-	if (cmd->flags & CMD_LOCK_ALL) {
+	if ((cmd->flags & CMD_LOCK_ALL) || (cmd->locks_all && cmd->locks_all(c->argv, c->argc))) {
 		ks_lockset_all(ls);
 		return;
 	}

@@ -3,11 +3,15 @@
  * The table of generic commands: those on keys of any type.
  */
 #include "app/commands/keys.h"
+#include "app/commands/sort.h"
 
-#define GENERIC    .group = "generic", .categories = "keyspace"
-#define ONE_KEY    .first_key = 1, .last_key = 1, .key_step = 1, GENERIC
-#define TWO_KEYS   .first_key = 1, .last_key = 2, .key_step = 1, GENERIC
-#define ALL_KEYS   .first_key = 1, .last_key = -1, .key_step = 1, GENERIC
+#define GENERIC  .group = "generic", .categories = "keyspace"
+#define ONE_KEY  .first_key = 1, .last_key = 1, .key_step = 1, GENERIC
+#define TWO_KEYS .first_key = 1, .last_key = 2, .key_step = 1, GENERIC
+#define ALL_KEYS .first_key = 1, .last_key = -1, .key_step = 1, GENERIC
+#define SORTING                                                                                    \
+	.first_key = 1, .last_key = 1, .key_step = 1, .group = "generic",                          \
+	.categories = "set sortedset list dangerous", .locks_all = sort_locks_all
 #define OBJECT_KEY .first_key = 2, .last_key = 2, .key_step = 1, GENERIC
 
 static struct command object_subcommands[] = {
@@ -76,6 +80,14 @@ struct command key_commands[] = {
 	{"scan", key_cmd_scan, -2, CMD_READONLY | CMD_LOCK_SELF, GENERIC, .since = "2.8.0",
 		.complexity = "O(1) for a call, O(N) for a whole iteration over N keys",
 		.summary = "Goes on with an iteration over the keys"},
+	{"sort", sort_cmd_sort, -2, CMD_WRITE | CMD_DENYOOM | CMD_MOVABLE_KEYS, SORTING,
+		.keys = sort_keys, .since = "1.0.0",
+		.complexity = "O(N+M*log(M)) with N elements, M of them wanted",
+		.summary = "Replies or stores elements in an order"},
+	{"sort_ro", sort_cmd_sort_ro, -2, CMD_READONLY | CMD_MOVABLE_KEYS, SORTING,
+		.keys = sort_ro_keys, .since = "7.0.0",
+		.complexity = "O(N+M*log(M)) with N elements, M of them wanted",
+		.summary = "Replies elements in an order"},
 	{"touch", key_cmd_touch, -2, CMD_READONLY | CMD_FAST, ALL_KEYS, .since = "3.2.1",
 		.complexity = "O(N) where N is the number of keys",
 		.summary = "Marks keys as used and counts those that are there"},

@@ -47,9 +47,9 @@ static void expire_now(struct client *c, struct entry *e, int db)
 	c->ac->expired_keys++;
 }
 
-static bool log_has_room(struct client *c, size_t len)
+static bool log_has_room(struct client *c, size_t len, bool admitted)
 {
-	if (c->cmd && (c->cmd->flags & (CMD_WRITE | CMD_MAY_REPLICATE)))
+	if (admitted && c->cmd && (c->cmd->flags & (CMD_WRITE | CMD_MAY_REPLICATE)))
 		return true;
 	if (propagate_admit(c->ac, c->ac->admitted + len))
 		return false;
@@ -67,7 +67,9 @@ static struct entry *find(struct client *c, int db, const struct slice *key)
 	return ks_find(c->srv->ks, db, &k);
 }
 
-struct entry *lookup_db(struct client *c, int db, const struct slice *key, bool touch)
+/* admitted: the command has been admitted with a DEL of the key, if it may write. */
+static struct entry *look(
+	struct client *c, int db, const struct slice *key, bool touch, bool admitted)
 {
 	struct keyspace *ks = c->srv->ks;
 	struct entry *e = find(c, db, key);
@@ -78,7 +80,7 @@ struct entry *lookup_db(struct client *c, int db, const struct slice *key, bool 
 		if (deletes_expired(c)) {
 			/* A write has been admitted with its keys' DELs. A read asks now, and
 			 * without room in the log the key is only hidden, as on a replica. */
-			if (log_has_room(c, key->len + DEL_OVERHEAD))
+			if (log_has_room(c, key->len + DEL_OVERHEAD, admitted))
 				expire_now(c, e, db);
 			return NULL;
 		}
@@ -90,21 +92,34 @@ struct entry *lookup_db(struct client *c, int db, const struct slice *key, bool 
 	return e;
 }
 
+struct entry *lookup_db(struct client *c, int db, const struct slice *key, bool touch)
+{
+	return look(c, db, key, touch, true);
+}
+
 static void miss(struct client *c, const struct slice *key)
 {
 	c->ac->keyspace_misses++;
 	cmd_notify(c, NOTIFY_KEY_MISS, "keymiss", key);
 }
 
-struct entry *lookup_read(struct client *c, const struct slice *key)
+static struct entry *counted(struct client *c, const struct slice *key, struct entry *e)
 {
-	struct entry *e = lookup_db(c, c->db, key, true);
-
 	if (e)
 		c->ac->keyspace_hits++;
 	else
 		miss(c, key);
 	return e;
+}
+
+struct entry *lookup_read(struct client *c, const struct slice *key)
+{
+	return counted(c, key, lookup_db(c, c->db, key, true));
+}
+
+struct entry *lookup_read_beyond(struct client *c, const struct slice *key)
+{
+	return counted(c, key, look(c, c->db, key, true, false));
 }
 
 struct entry *lookup_write(struct client *c, const struct slice *key)
