@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-/* Up to so many are inserted one by one; more have a median of three, and still more one of nine. */
+/* So many are inserted one by one; more have a median of three, and still more one of nine. */
 #define INSERT_MAX  6
 #define MIDDLE_MAX  7
 #define MEDIAN3_MAX 40
@@ -68,7 +68,7 @@ static size_t choose_pivot(const struct sorter *s, size_t lo, size_t nr)
 	return median3(s, low, mid, high);
 }
 
-/* Puts what is less than the pivot to the left and what is more to the right; returns their numbers.
+/* Puts what is less than the pivot to the left, what is more to the right; returns their numbers.
  * While it runs, the equal ones gather at both ends, the pivot first:
  *
  *	lo          eq_lo       left      right       eq_hi          lo + nr

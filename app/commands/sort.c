@@ -3,7 +3,7 @@
  * SORT and SORT_RO.
  *
  * Elements and weights are not copied: all that a SORT looks at is locked until it has ended, and
- * the only thing that can change meanwhile, a key past its time that goes when it is met, is nothing
+ * the only thing that can change meanwhile, a key past its time that goes when met, is nothing
  * that has been looked at.
  *
  * Where Redis leaves the order open (equal weights), it is by something that is the same on every

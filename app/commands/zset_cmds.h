@@ -21,8 +21,8 @@ enum zset_put_flags {
 	ZSET_PUT_CH = 1u << 5,   /* changed members are counted too */
 };
 /* The pairs of argv[first] (score) and argv[first + 1] (member) and so on go into the set that
- * argv[1] names; replies. The scores have been read by zset_scores_read(). Returns whether the whole
- * command has gone through and changed something. */
+ * argv[1] names; replies. The scores have been read by zset_scores_read(). Returns whether the
+ * whole command has gone through and changed something. */
 bool zset_put_pairs(struct client *c, unsigned flags, uint32_t first, const double *scores);
 /* Scores of the pairs from argv[first] on, owned by the caller. NULL: an error has been replied. */
 double *zset_scores_read(struct client *c, uint32_t first);
