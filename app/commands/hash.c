@@ -129,6 +129,14 @@ void hash_cmd_hsetnx(struct client *c)
 		reply_int(c, 1);
 }
 
+static bool pair_int(const struct hash_pair *pair, int64_t *v)
+{
+	if (pair->value.str)
+		return int_from_str(pair->value.str, pair->value.len, v);
+	*v = pair->value.num;
+	return true;
+}
+
 void hash_cmd_hincrby(struct client *c)
 {
 	char text[KS_INT_STR_MAX];
@@ -140,12 +148,10 @@ void hash_cmd_hincrby(struct client *c)
 
 	if (!arg_int_reply(c, &c->argv[3], &by) || !open_field(c, &h, &pair, &found))
 		return;
-	if (found && pair.value.str) {
+	if (found && !pair_int(&pair, &v)) {
 		reply_err(c, "ERR hash value is not an integer");
 		return;
 	}
-	if (found)
-		v = pair.value.num;
 	if (__builtin_add_overflow(v, by, &v)) {
 		reply_err(c, "ERR increment or decrement would overflow");
 		return;

@@ -147,6 +147,31 @@ static void listpack_becomes_dict_for_long_text(void **state)
 	}
 }
 
+/* A hash of so many fields, all with that value. */
+static size_t dict_bytes(unsigned nr, const char *value)
+{
+	size_t used = mem_used(), bytes;
+	struct obj o = new_hash();
+	char field[16];
+
+	for (unsigned i = 0; i < nr; i++) {
+		snprintf(field, sizeof(field), "field%05u", i);
+		put(&o, field, value, &dicts_only);
+	}
+	assert_field(&o, field, value);
+	bytes = hash_ops.mem(&o, nr);
+	drop(&o, used);
+	return bytes;
+}
+
+static void numbers_take_no_more_than_text(void **state)
+{
+	assert_int_equal(dict_bytes(1000, "12345"), dict_bytes(1000, "abcde"));
+	assert_int_equal(dict_bytes(1000, "-12345678901"), dict_bytes(1000, "abcdefghijkl"));
+	assert_true(
+		dict_bytes(1000, "1234567890123456789") <= dict_bytes(1000, "abcdefghijabcdefghi"));
+}
+
 static unsigned char *pairs_in_listpack(unsigned nr)
 {
 	unsigned char *lp = lp_new(LP_BYTES_EMPTY);
@@ -498,6 +523,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(listpack_becomes_dict_beyond_the_entries),
 		cmocka_unit_test(listpack_becomes_dict_for_long_text),
+		cmocka_unit_test(numbers_take_no_more_than_text),
 		cmocka_unit_test(listpack_from_outside_is_taken),
 		cmocka_unit_test(field_that_is_there_twice_keeps_the_first),
 		cmocka_unit_test(digest_is_as_redis_computes_it),

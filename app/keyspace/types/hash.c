@@ -7,6 +7,10 @@
 
 #include <stdlib.h>
 
+/* Numbers of so many characters take less room in an entry as text than in a slot, which has to be
+ * aligned. */
+#define SHORT_NUMBER 12
+
 static bool is_listpack(const struct obj *o)
 {
 	return o->enc == OBJ_ENC_LISTPACK;
@@ -102,7 +106,7 @@ static enum hash_change dict_set(
 	struct entry *old = dict_find(d, field->ptr, field->len);
 	struct value v;
 
-	if (!value_from_str(&v, value->ptr, value->len, false))
+	if (!value_from_str(&v, value->ptr, value->len, value->len <= SHORT_NUMBER))
 		return HASH_NO_MEMORY;
 	if (old ? dict_update(d, old, &v) : dict_add_pair(d, field, &v))
 		return old ? HASH_UPDATED : HASH_ADDED;

@@ -4,8 +4,8 @@
  * few and short, and as a dict beyond hash-max-listpack-entries and hash-max-listpack-value, as in
  * Redis. A hash that has become a dict remains one.
  *
- * An entry of the dict has the field as its key and the value as a string's: integers as numbers,
- * short values in the entry, long ones in a blob.
+ * An entry of the dict has the field as its key and the value as a string's: short values in the
+ * entry, short numbers too as text; long numbers as such, and other long values in a blob.
  *
  * A snapshot sees to it itself: who changes a key's hash has called ks_obj_edit(). No memory: what
  * has failed has changed nothing.
