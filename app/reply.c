@@ -397,7 +397,7 @@ void reply_double(struct client *c, double d)
 	if (isinf(d))
 		len = snprintf(text, sizeof(text), "%s", d > 0 ? "inf" : "-inf");
 	else if (isnan(d))
-		len = snprintf(text, sizeof(text), "nan");
+		len = snprintf(text, sizeof(text), "%s", signbit(d) ? "-nan" : "nan");
 	else
 		len = snprintf(text, sizeof(text), "%.17g", d);
 	if (c->resp != 3) {

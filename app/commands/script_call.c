@@ -126,6 +126,9 @@ static const char *admit(struct script_core *sk, const struct command *cmd)
 	need = propagation_bytes(ac) - sk->log_start + command_record_bound(sk->caller);
 	if (need <= sk->log_bytes || hold(sk, 2 * need) || hold(sk, need))
 		return NULL;
+	if (need > log_append_max(ac->srv->log))
+		return "ERR the script's effects are longer than the log in persistent memory can "
+		       "take at once (pmem-size)";
 	return "ERR the log in persistent memory has no room for this now";
 }
 

@@ -283,8 +283,8 @@ static void open_lib(lua_State *L, const char *name, lua_CFunction fn)
 
 void lua_base_open(lua_State *L)
 {
-	static const char *const gone[] = {
-		"dofile", "loadfile", "print", "newproxy", "module", "require"};
+	static const char *const gone[] = {"dofile", "loadfile", "print", "newproxy", "module",
+		"require", "getfenv", "setfenv"};
 
 	open_lib(L, "", luaopen_base);
 	open_lib(L, LUA_TABLIBNAME, luaopen_table);

@@ -181,7 +181,8 @@ static int pack(lua_State *L)
 
 	if (nr == 0)
 		return luaL_argerror(L, 0, "MessagePack pack needs input.");
-	luaL_checkstack(L, 2, "Too many arguments for MessagePack pack.");
+	if (!lua_checkstack(L, nr))
+		return luaL_argerror(L, 0, "Too many arguments for MessagePack pack.");
 	packbuf_init(&b, L);
 	for (int i = 1; i <= nr; i++) {
 		lua_pushvalue(L, i);
@@ -231,6 +232,7 @@ static void unpack_string(struct unpacker *u, uint64_t len)
 
 static void unpack_array(struct unpacker *u, uint64_t nr)
 {
+	luaL_checkstack(u->L, 4, "in function mp_decode_to_lua_array");
 	lua_newtable(u->L);
 	for (uint64_t i = 1; i <= nr; i++) {
 		lua_pushnumber(u->L, (lua_Number)i);
@@ -241,6 +243,7 @@ static void unpack_array(struct unpacker *u, uint64_t nr)
 
 static void unpack_map(struct unpacker *u, uint64_t nr)
 {
+	luaL_checkstack(u->L, 4, "in function mp_decode_to_lua_hash");
 	lua_newtable(u->L);
 	for (uint64_t i = 0; i < nr; i++) {
 		unpack_value(u);
@@ -282,8 +285,6 @@ static void unpack_value(struct unpacker *u)
 	lua_State *L = u->L;
 	uint8_t mark;
 
-	luaL_checkstack(
-		L, 4, "too many return values at once; use unpack_one or unpack_limit instead.");
 	mark = *take(u, 1);
 	if (unpack_brief(u, mark))
 		return;
@@ -329,8 +330,11 @@ static int unpack_some(lua_State *L, lua_Integer limit, lua_Integer offset)
 		return luaL_error(
 			L, "Start offset %d greater than input length %d.", (int)offset, (int)len);
 	u = (struct unpacker){L, (const uint8_t *)s + offset, len - (size_t)offset};
-	for (; u.left > 0 && (all ? nr < INT_MAX : nr < limit); nr++)
+	for (; u.left > 0 && (all ? nr < INT_MAX : nr < limit); nr++) {
+		luaL_checkstack(L, 1,
+			"too many return values at once; use unpack_one or unpack_limit instead.");
 		unpack_value(&u);
+	}
 	if (all)
 		return nr;
 	luaL_checkstack(L, 1, "too many results");
@@ -350,7 +354,8 @@ static int unpack_one(lua_State *L)
 {
 	lua_Integer offset = luaL_optinteger(L, 2, 0);
 
-	lua_settop(L, 1);
+	if (lua_gettop(L) > 1)
+		lua_settop(L, 1);
 	return unpack_some(L, 1, offset);
 }
 

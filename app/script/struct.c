@@ -267,8 +267,8 @@ static int struct_unpack(lua_State *L)
 	format_init(&f, L);
 	data = luaL_checklstring(L, 2, &len);
 	from = luaL_optinteger(L, 3, 1);
-	luaL_argcheck(L, from > 0, 3, "offset must be 1 or greater");
-	pos = (size_t)from - 1;
+	luaL_argcheck(L, from != 0, 3, "offset must be 1 or greater");
+	pos = (size_t)from - 1; /* one below 0 is behind all data */
 	while (*f.at) {
 		char opt = *f.at++;
 		size_t size = field_size(&f, opt);

@@ -308,8 +308,6 @@ void script_vm_call(struct script_vm *vm, struct script_run *run, int nr)
 	lua_State *L = vm->L;
 	int handler = lua_gettop(L) - nr - 1;
 
-	script_vm_push_globals(L);
-	lua_setfenv(L, handler + 1); /* a script may have given it another */
 	lua_sethook(L, on_count, LUA_MASKCOUNT, SCRIPT_HOOK_EVERY);
 	if (lua_pcall(L, nr, 1, handler) == 0) {
 		lua_sethook(L, NULL, 0, 0);
@@ -398,8 +396,6 @@ static void run_protected(struct script_vm *vm, struct script_run *run, lua_CFun
 			reply_defer_drop(run->c);
 		reply_err(run->c, err);
 	}
-	script_vm_push_globals(vm->L);
-	lua_replace(vm->L, LUA_GLOBALSINDEX);
 	collect(vm);
 }
 

@@ -67,8 +67,15 @@ static void cmsgpack_reads_what_it_writes(void **state)
 		{"return cmsgpack.unpack('\\219\\255\\255\\255\\255x')",
 			"-ERR user_script:1: Missing bytes in input. script: sha, on @user_script:1.\r\n"},
 		{"local t = {} t[1] = t return #cmsgpack.pack(t)", ":17\r\n"},
-		{"return select(2, pcall(cmsgpack.unpack, ('\\145'):rep(100000))) ~= nil",
-			":1\r\n"},
+		{"return cmsgpack.unpack(('\\145'):rep(100000))",
+			"-ERR user_script:1: stack overflow (in function mp_decode_to_lua_array) script: "
+			"sha, on @user_script:1.\r\n"},
+		{"return cmsgpack.pack(unpack({}, 1, 7000))",
+			"-ERR user_script:1: bad argument #0 to 'pack' (Too many arguments for MessagePack "
+			"pack.) script: sha, on @user_script:1.\r\n"},
+		{"return cmsgpack.unpack_one()",
+			"-ERR user_script:1: bad argument #1 to 'unpack_one' (string expected, got no "
+			"value) script: sha, on @user_script:1.\r\n"},
 	};
 
 	check_all(*state, cases, NR(cases));
@@ -115,6 +122,8 @@ static void struct_has_its_forms(void **state)
 			"-ERR user_script:1: integral size overflow script: sha, on @user_script:1.\r\n"},
 		{"return struct.unpack('i1', 'a', 0)",
 			ARG_ERR("bad argument #3 to 'unpack' (offset must be 1 or greater)")},
+		{"return struct.unpack('s', 'abc', -5)",
+			ARG_ERR("bad argument #2 to 'unpack' (data string too short)")},
 	};
 #undef HEX
 #undef ARG_ERR
