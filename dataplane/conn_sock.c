@@ -227,6 +227,8 @@ unsigned conn_sock_poll(struct core *core, int timeout_us)
 	int n = epoll_pwait2(core->epoll_fd, ev, SOCK_EVENTS, &ts, NULL);
 	unsigned done = 0;
 
+	if (timeout_us > 0)
+		core_clock_read(core); /* time has passed since the loop began */
 	core->sock_more = n == SOCK_EVENTS;
 	for (int i = 0; i < n; i++) {
 		if (ev[i].data.ptr == core)

@@ -35,6 +35,12 @@ static void core_clock(struct core *core)
 	core->now_ms = clock_unix_us() / 1000;
 }
 
+void core_clock_read(struct core *core)
+{
+	core_clock(core);
+	core->ops->clock(core);
+}
+
 static int inbox_create(struct core *core)
 {
 	ssize_t size = rte_ring_get_memsize(CORE_INBOX);
@@ -193,8 +199,7 @@ unsigned core_poll(struct core *core)
 	unsigned done = 0;
 	bool waits;
 
-	core_clock(core);
-	core->ops->clock(core);
+	core_clock_read(core);
 	done += nic_rx(core);
 	core->ops->received(core);
 	if (core->nr_nets == 0 || core->sock_more ||

@@ -128,6 +128,8 @@ int core_post_optional(struct core *core, struct core_msg *msg);
 void core_kick(struct core *core);
 /* The same for a list that only ops->work() looks at: it will, soon. Any thread. */
 void core_poke(struct core *core);
+/* Reads the clock: once in a turn of the loop, and once more where that has slept. */
+void core_clock_read(struct core *core);
 /* One turn of the loop, for tests. Returns how much was done. */
 unsigned core_poll(struct core *core);
 

@@ -39,6 +39,14 @@ def test_reply_skip(conn):
     equal(conn.pipeline(READS[1:3]), REPLIES[1:3], "replies after the skipped one")
 
 
+def test_time_while_idle(conn):
+    """What has come in while a core slept runs at the time when it came, not when the sleep began."""
+    for _ in range(20):
+        conn.call("SET", "short", "v", "PX", 1)
+        time.sleep(0.003)
+        equal(conn.call("GET", "short"), None, "a key that was over 2 ms ago")
+
+
 def test_stale(node, conn):
     node.call("CONFIG", "SET", "replica-serve-stale-data", "no")
     node.call("REPLICAOF", "127.0.0.1", 1)  # nobody listens there
@@ -69,6 +77,7 @@ def test(lab):
         test_pause(conn, other)
         test_monitor(node, conn)
         test_reply_skip(conn)
+        test_time_while_idle(conn)
         test_stale(node, conn)
         test_auth(node)
     equal(node.stop(), 0, "exit status")
