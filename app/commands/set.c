@@ -80,6 +80,9 @@ static bool move_to(struct client *c, struct coll *to, const struct slice *membe
 	struct obj_limits lim = coll_limits(c);
 	enum set_added result = SET_NO_MEMORY;
 
+	*added = false;
+	if (to->e && set_has(&to->obj, member->ptr, member->len))
+		return true; /* it does not change: who watches it is not told */
 	if (coll_edit(c, to) || set_create(&to->obj, member))
 		result = set_add(&to->obj, member->ptr, member->len, &lim);
 	*added = result == SET_ADDED;
