@@ -119,8 +119,8 @@ bool hll_merge(const void *str, size_t len, uint8_t max[HLL_REGISTERS])
 	}
 	for (size_t at = HLL_HEADER; at < len; at += run.bytes, reg += run.nr) {
 		run = hll_run(str, len, at);
-		if (run.val > 0 && reg + run.nr > HLL_REGISTERS)
-			break;
+		if (reg + run.nr > HLL_REGISTERS)
+			return false;
 		for (uint32_t i = 0; run.val > 0 && i < run.nr; i++) {
 			if (run.val > max[reg + i])
 				max[reg + i] = run.val;

@@ -123,7 +123,7 @@ static bool find(const struct hll *h, uint32_t reg, struct place *pl)
 		pl->run = hll_run(h->str, h->len, pl->at);
 		if (reg < first + pl->run.nr) {
 			pl->before = reg - first;
-			return pl->at + pl->run.bytes <= h->len;
+			return true;
 		}
 		first += pl->run.nr;
 		pl->prev = pl->at;
@@ -131,10 +131,11 @@ static bool find(const struct hll *h, uint32_t reg, struct place *pl)
 	return false;
 }
 
-/* Puts seq in the place of the run. */
+/* Puts seq in the place of the run. A long run may have been cut in the middle: as in Redis it is
+ * taken for one with a zero behind, and the string keeps lacking that byte. */
 static bool splice(struct hll *h, const struct place *pl, const uint8_t *seq, size_t nr)
 {
-	size_t behind = pl->at + pl->run.bytes, rest = h->len - behind;
+	size_t behind = pl->at + pl->run.bytes, rest = h->len > behind ? h->len - behind : 0;
 
 	if (pl->at + nr + rest > h->cap) {
 		size_t cap = pl->at + nr + rest + ROOM;
@@ -147,7 +148,7 @@ static bool splice(struct hll *h, const struct place *pl, const uint8_t *seq, si
 	}
 	memmove(h->str + pl->at + nr, h->str + behind, rest);
 	memcpy(h->str + pl->at, seq, nr);
-	h->len = pl->at + nr + rest;
+	h->len = h->len + nr - pl->run.bytes;
 	return true;
 }
 
