@@ -46,13 +46,12 @@ static uint64_t sparse_max(const struct client *c)
 
 /* --- PFADD ------------------------------------------------------------------------------------ */
 
-/* What redis-server does to every string that these commands look at with the right to write. */
-static void make_raw(struct client *c, struct entry *e, size_t len)
+void hll_make_raw(struct client *c, const struct slice *key, struct entry *e, size_t len)
 {
 	char *data;
 
 	if (entry_enc(e) != OBJ_ENC_RAW)
-		key_edit(c, &c->argv[1], e, len, &data);
+		key_edit(c, key, e, len, &data);
 }
 
 static void tell_added(struct client *c, uint64_t updated)
@@ -92,12 +91,15 @@ static void add_dense(struct client *c, struct entry *e, struct slice str)
 static void add_copied(struct client *c, struct entry *e, struct hll *h)
 {
 	uint64_t updated = e == NULL, max = sparse_max(c);
+	size_t before = h->len;
 
 	for (uint32_t i = 2; i < c->argc; i++) {
 		struct hll_mark mark = hll_mark(c->argv[i].ptr, c->argv[i].len);
 		enum hll_rc rc = hll_raise(h, mark, max);
 
 		if (rc == HLL_CORRUPT || rc == HLL_NO_MEMORY) {
+			if (e)
+				hll_make_raw(c, &c->argv[1], e, before);
 			hll_reply_failed(c, rc);
 			return;
 		}
@@ -108,7 +110,7 @@ static void add_copied(struct client *c, struct entry *e, struct hll *h)
 		if (!hll_store(c, &c->argv[1], h))
 			return;
 	} else {
-		make_raw(c, e, h->len);
+		hll_make_raw(c, &c->argv[1], e, h->len);
 	}
 	tell_added(c, updated);
 }
@@ -188,11 +190,13 @@ static void count_one(struct client *c)
 		return;
 	if (hll_cached(str.ptr, &card)) {
 		if (may_cache(c))
-			make_raw(c, e, str.len);
+			hll_make_raw(c, &c->argv[1], e, str.len);
 		reply_int(c, (int64_t)card);
 		return;
 	}
 	if (!hll_count(str.ptr, str.len, &card)) {
+		if (may_cache(c))
+			hll_make_raw(c, &c->argv[1], e, str.len);
 		hll_reply_failed(c, HLL_CORRUPT);
 		return;
 	}

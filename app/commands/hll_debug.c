@@ -102,6 +102,10 @@ void hll_cmd_pfdebug(struct client *c)
 	}
 	if (!hll_check(c, e, &str))
 		return;
+	hll_make_raw(c, &c->argv[2], e, str.len);
+	e = lookup_write(c, &c->argv[2]);
+	if (!e || !hll_check(c, e, &str))
+		return;
 	if (arg_is(what, "getreg"))
 		debug_getreg(c, str);
 	else if (arg_is(what, "decode"))

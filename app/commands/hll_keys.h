@@ -10,6 +10,9 @@
 
 /* Whether the value of e is one; replies the error when not. */
 bool hll_check(struct client *c, const struct entry *e, struct slice *str);
+/* What redis-server does to every string that these commands look at with the right to write. The
+ * entry may move. */
+void hll_make_raw(struct client *c, const struct slice *key, struct entry *e, size_t len);
 /* Stores h (which the caller keeps) as a raw string, the time to live stays. False: no memory,
  * OOM has been replied. */
 bool hll_store(struct client *c, const struct slice *key, const struct hll *h);
