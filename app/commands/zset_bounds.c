@@ -54,6 +54,7 @@ static bool lex_bound(
 bool zset_lex_arg(
 	struct client *c, const struct slice *min, const struct slice *max, struct zset_lex *out)
 {
+	*out = (struct zset_lex){0};
 	if (lex_bound(min, &out->min, &out->min_end, &out->min_open) &&
 		lex_bound(max, &out->max, &out->max_end, &out->max_open))
 		return true;

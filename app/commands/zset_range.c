@@ -119,12 +119,24 @@ static struct zset_ranks by_rank(const struct range *r, uint64_t nr)
 	return ranks;
 }
 
+/* The offset is a part of the look-up. */
+static struct zset_ranks by_lex(const struct range *r, const struct obj *o)
+{
+	struct range rest = *r;
+
+	if (r->offset < 0)
+		return (struct zset_ranks){0};
+	rest.by_lex.skip = (uint64_t)r->offset;
+	rest.offset = 0;
+	return limited(&rest, zset_range_lex(o, &rest.by_lex, r->reverse));
+}
+
 static struct zset_ranks choose(const struct range *r, const struct obj *o)
 {
 	if (r->by == BY_SCORE)
 		return limited(r, zset_range_scores(o, &r->by_score));
 	if (r->by == BY_LEX)
-		return limited(r, zset_range_lex(o, &r->by_lex, r->reverse));
+		return by_lex(r, o);
 	return by_rank(r, zset_count(o));
 }
 

@@ -275,6 +275,8 @@ static void lex_ranges_are_those_of_the_names(void **state)
 		{{.min = {"ab", 2}, .max_end = ZSET_LEX_HIGH}, 3, 6},
 		{{.min = {"c", 1}, .max = {"a", 1}}, 0, 0},
 		{{.min = {"", 0}, .min_open = true, .max = {"zz", 2}}, 1, 6},
+		{{.min = {"a", 1}, .max = {"c", 1}, .skip = 4}, 0, 0},
+		{{.min = {"a", 1}, .max = {"c", 1}, .skip = UINT64_MAX}, 0, 0},
 	};
 
 	for (unsigned enc = 0; enc < 2; enc++) {

@@ -157,11 +157,19 @@ struct zset_ranks zset_range_scores(const struct obj *o, const struct zset_score
 
 struct zset_ranks zset_range_lex(const struct obj *o, const struct zset_lex *r, bool reverse)
 {
-	struct zset_ranks ranks =
-		is_pack(o) ? zpack_range_lex(o->ptr, r, reverse) : zskip_range_lex(o->ptr, r);
+	struct zset_ranks ranks;
+	uint64_t skip;
 
+	if (is_pack(o))
+		return zpack_range_lex(o->ptr, r, reverse);
+	ranks = zskip_range_lex(o->ptr, r);
 	if (ranks.to < ranks.from)
 		ranks.to = ranks.from;
+	skip = r->skip < ranks.to - ranks.from ? r->skip : ranks.to - ranks.from;
+	if (reverse)
+		ranks.to -= skip;
+	else
+		ranks.from += skip;
 	return ranks;
 }
 

@@ -100,10 +100,12 @@ struct zset_lex {
 	struct slice min, max; /* ZSET_LEX_BYTES */
 	enum zset_lex_end min_end, max_end;
 	bool min_open, max_open;
+	uint64_t skip; /* so many members of the range are passed over (LIMIT) */
 };
 struct zset_ranks zset_range_scores(const struct obj *o, const struct zset_scores *r);
 /* Makes sense where all scores are equal. Where they are not, a LISTPACK answers as Redis does,
- * for which the direction of the walk matters. */
+ * for which the direction of the walk matters, and that the end of the range is looked for only
+ * behind those that are skipped. */
 struct zset_ranks zset_range_lex(const struct obj *o, const struct zset_lex *r, bool reverse);
 
 typedef void (*zset_scan_fn)(void *ctx, struct slice member, double score);

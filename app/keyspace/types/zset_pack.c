@@ -166,32 +166,39 @@ static bool begins_behind(const unsigned char *p, const struct zset_lex *r)
 static struct zset_ranks lex_forward(const unsigned char *lp, const struct zset_lex *r)
 {
 	struct zset_ranks ranks = {0};
+	uint64_t skip = r->skip;
 	bool begun = false;
 	unsigned char *p;
 
 	for (p = lp_first(lp); p; p = lp_next(lp, lp_next(lp, p)), ranks.to++) {
-		begun = begun || !ends_before(p, r);
-		if (!begun)
-			ranks.from++;
-		else if (begins_behind(p, r))
+		bool first = !begun && !ends_before(p, r);
+
+		begun = begun || first;
+		if (begun && (first || skip == 0) && begins_behind(p, r))
 			break;
+		if (!begun || skip > 0)
+			ranks.from++;
+		skip -= begun && skip > 0;
 	}
 	return ranks;
 }
 
 static struct zset_ranks lex_backward(const unsigned char *lp, const struct zset_lex *r)
 {
-	uint64_t nr = lp_count(lp) / 2;
+	uint64_t nr = lp_count(lp) / 2, skip = r->skip;
 	struct zset_ranks ranks = {nr, nr};
 	bool begun = false;
 	unsigned char *p = lp_seek(lp, -2);
 
 	for (; p; ranks.from--) {
-		begun = begun || !begins_behind(p, r);
-		if (!begun)
-			ranks.to--;
-		else if (ends_before(p, r))
+		bool first = !begun && !begins_behind(p, r);
+
+		begun = begun || first;
+		if (begun && (first || skip == 0) && ends_before(p, r))
 			break;
+		if (!begun || skip > 0)
+			ranks.to--;
+		skip -= begun && skip > 0;
 		p = lp_prev(lp, p);
 		p = p ? lp_prev(lp, p) : NULL;
 	}

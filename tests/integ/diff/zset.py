@@ -64,7 +64,7 @@ def zrange(w):
 
 def zrange_lex(w):
     args = [lex(w), lex(w), "bylex"] + w.pick([[], ["rev"]])
-    return w.pick([["names"] + args + limit(w), ["small"] + args])
+    return [w.pick(["names", "small"])] + args + limit(w)
 
 
 def numbered(w):
@@ -123,8 +123,8 @@ def commands(w):
         lambda: [pick(["zrangebyscore", "zrevrangebyscore"]), key(), bound(w), bound(w)]
         + scores(w)
         + limit(w),
-        lambda: [pick(["zrangebylex", "zrevrangebylex"]), names(), lex(w), lex(w)],
-        lambda: [pick(["zrangebylex", "zrevrangebylex"]), "names", lex(w), lex(w)] + limit(w),
+        lambda: [pick(["zrangebylex", "zrevrangebylex"]), names(), lex(w), lex(w)] + limit(w),
+        lambda: [pick(["zrangebylex", "zrevrangebylex"]), "small", lex(w), lex(w)] + limit(w),
         lambda: ["zremrangebyrank", key(), number(), number()],
         lambda: ["zremrangebyscore", key(), bound(w), bound(w)],
         lambda: ["zremrangebylex", names(), lex(w), lex(w)],
