@@ -61,6 +61,7 @@ void server_reset_stats(struct server *srv)
 		ac->repl_bytes_in = ac->repl_bytes_out = ac->evicted_clients = 0;
 		ac->error_replies = ac->protocol_errors = 0;
 	}
+	ks_lazy_freed_reset(srv->ks);
 	atomic_store(&srv->repl->sync_full, 0);
 	atomic_store(&srv->repl->sync_partial_ok, 0);
 	atomic_store(&srv->repl->sync_partial_err, 0);

@@ -187,10 +187,11 @@ static void info_memory_fragmentation(struct textbuf *tb, const struct memory_vi
 		"mem_aof_buffer:0\r\n"
 		"mem_allocator:jemalloc-%.*s\r\n"
 		"active_defrag_running:0\r\n"
-		"lazyfree_pending_objects:0\r\n"
-		"lazyfreed_objects:0\r\n",
+		"lazyfree_pending_objects:%llu\r\n"
+		"lazyfreed_objects:%llu\r\n",
 		(unsigned long long)v->clients_replicas, (unsigned long long)v->clients_replicas,
-		(unsigned long long)v->clients_normal, allocator_version_len(version), version);
+		(unsigned long long)v->clients_normal, allocator_version_len(version), version,
+		(unsigned long long)v->lazy_pending, (unsigned long long)v->lazy_freed);
 }
 
 void info_memory(struct textbuf *tb, struct client *c)

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-static void del(struct client *c)
+static void del(struct client *c, bool lazy)
 {
 	int64_t n = 0;
 
@@ -19,7 +19,10 @@ static void del(struct client *c)
 
 		if (!e)
 			continue;
-		cmd_delete(c, e, c->db);
+		if (lazy)
+			ks_unlink(c->srv->ks, c->core_id, c->db, e);
+		else
+			cmd_delete(c, e, c->db);
 		cmd_notify(c, NOTIFY_GENERIC, "del", &c->argv[i]);
 		n++;
 	}
@@ -30,12 +33,12 @@ static void del(struct client *c)
 
 void key_cmd_del(struct client *c)
 {
-	del(c);
+	del(c, atomic_load_explicit(&c->srv->cfg->lazyfree_user_del, memory_order_relaxed));
 }
 
 void key_cmd_unlink(struct client *c)
 {
-	del(c);
+	del(c, true);
 }
 
 static void count_found(struct client *c, bool touch)

@@ -89,7 +89,10 @@ void key_delete_effect(struct client *c, struct entry *e, const struct slice *ke
 {
 	struct slice argv[2] = {slice_str(unlink ? "UNLINK" : "DEL"), *key};
 
-	cmd_delete(c, e, c->db);
+	if (unlink)
+		ks_unlink(c->srv->ks, c->core_id, c->db, e);
+	else
+		cmd_delete(c, e, c->db);
 	prop_replace(c, 2, argv);
 	cmd_notify(c, NOTIFY_GENERIC, "del", key);
 	cmd_dirty(c, 1);

@@ -67,6 +67,8 @@ void memory_view_take(struct server *srv, struct memory_view *v)
 	v->dataset = v->used - v->overhead;
 	for (uint32_t db = 0; db < ks_nr_dbs(srv->ks); db++)
 		v->keys += ks_size(srv->ks, (int)db);
+	v->lazy_pending = ks_lazy_pending(srv->ks);
+	v->lazy_freed = ks_lazy_freed(srv->ks);
 	mallctl("epoch", NULL, NULL, &epoch, sizeof(epoch));
 	v->allocated = allocator_figure("stats.allocated");
 	v->active = allocator_figure("stats.active");

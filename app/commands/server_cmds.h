@@ -52,6 +52,7 @@ struct memory_view {
 	uint64_t clients_normal, clients_replicas;
 	uint64_t overhead, dataset; /* used = overhead + dataset */
 	uint64_t keys;
+	uint64_t lazy_pending, lazy_freed;
 	uint64_t allocated, active, resident; /* the allocator's own figures */
 };
 void memory_view_take(struct server *srv, struct memory_view *v);

@@ -168,7 +168,7 @@ static unsigned expire_cell(struct keyspace *ks, unsigned core, uint32_t part, i
 
 		if (fn && !fn(ctx, part, db, e))
 			break;
-		ks_del(ks, core, db, e);
+		ks_unlink(ks, core, db, e);
 		nr++;
 	}
 	return nr;

@@ -218,6 +218,8 @@ void ks_obj_put(struct entry *e, const struct obj *o);
 struct entry *ks_set_expire(
 	struct keyspace *ks, unsigned core, int db, struct entry *e, int64_t at_ms);
 void ks_del(struct keyspace *ks, unsigned core, int db, struct entry *e);
+/* The same; a large collection is freed later, in slices: ks_reclaim(). */
+void ks_unlink(struct keyspace *ks, unsigned core, int db, struct entry *e);
 /* Moves a value to another name and/or database (RENAME, MOVE, COPY): the destination must not
  * exist; both partitions are locked. Expiry goes along. rename: the source is gone afterwards.
  * NULL: no memory. */
@@ -239,9 +241,13 @@ void ks_swap_db(struct keyspace *ks, int db1, int db2);
  * one. Nobody else uses the other, so its locks are not needed. What it holds then is freed by
  * ks_destroy(), or before that in slices, by ks_flush() and ks_reclaim() on it. */
 void ks_swap_content(struct keyspace *ks, struct keyspace *other);
-/* Frees a slice of what was flushed. Returns true while there is more. Any poll core, no lock
- * held. */
+/* Frees a slice of what was flushed or unlinked. Returns true while there is more. Any poll core,
+ * no lock held. */
 bool ks_reclaim(struct keyspace *ks, unsigned max_entries);
+/* Keys that wait for it, and those that have gone so. Any thread. */
+uint64_t ks_lazy_pending(const struct keyspace *ks);
+uint64_t ks_lazy_freed(const struct keyspace *ks);
+void ks_lazy_freed_reset(struct keyspace *ks);
 
 /* Tables grow and shrink a step with each write. ks_maintain_part does at most max steps of the
  * locked partition for one that is written no more; true while there is more. ks_part_resizing

@@ -55,6 +55,7 @@ struct ks_part {
 } __attribute__((aligned(KS_CACHE_LINE)));
 
 struct grave;
+struct lazy;
 
 struct keyspace {
 	/* read-mostly */
@@ -86,7 +87,10 @@ struct keyspace {
 
 	/* what was flushed and waits for its end */
 	rte_spinlock_t grave_lock __attribute__((aligned(KS_CACHE_LINE)));
-	struct grave *graves; /* guarded by grave_lock; relaxed loads ask whether there are any */
+	/* guarded by grave_lock; relaxed loads ask whether there are any */
+	struct grave *graves;
+	struct lazy *lazy; /* unlinked entries */
+	_Atomic uint64_t lazy_pending, lazy_freed;
 };
 
 /* The cell, or NULL when the database was never used. */
@@ -184,6 +188,13 @@ static inline bool ks_policy_is_lfu(const struct keyspace *ks)
 
 	return policy == KS_ALLKEYS_LFU || policy == KS_VOLATILE_LFU;
 }
+
+/* --- lazy.c --- */
+/* Keys have been put aside, to be freed in slices; and have been freed so. */
+void ks_lazy_add(struct keyspace *ks, uint64_t nr);
+void ks_lazy_done(struct keyspace *ks, uint64_t nr);
+/* ks_reclaim() of what was unlinked. */
+bool ks_lazy_reclaim(struct keyspace *ks, unsigned max_parts);
 
 /* --- whole.c --- */
 void ks_graves_free(struct keyspace *ks);

@@ -10,6 +10,7 @@
 
 struct grave {
 	struct grave *next;
+	uint64_t nr_keys;
 	uint32_t nr;
 	uint32_t at;   /* cell under way */
 	uint64_t unit; /* its unit under way */
@@ -67,17 +68,22 @@ bool ks_reclaim(struct keyspace *ks, unsigned max_entries)
 {
 	struct grave *g;
 
+	if (max_entries == 0)
+		max_entries = 1;
 	/* Every core asks in every turn of its loop: mostly there is nothing, and the lock's line
 	 * is left alone. */
+	if (__atomic_load_n(&ks->lazy, __ATOMIC_RELAXED) && ks_lazy_reclaim(ks, max_entries))
+		return true;
 	if (!__atomic_load_n(&ks->graves, __ATOMIC_RELAXED))
 		return false;
 	g = grave_pop(ks);
 	if (!g)
 		return false;
-	if (!grave_free_slice(g, max_entries ? max_entries : 1)) {
+	if (!grave_free_slice(g, max_entries)) {
 		grave_push(ks, g);
 		return true;
 	}
+	ks_lazy_done(ks, g->nr_keys);
 	mem_free(g);
 	rte_spinlock_lock(&ks->grave_lock);
 	g = ks->graves;
@@ -127,11 +133,15 @@ static void bury(struct keyspace *ks, struct ks_cell *cells)
 		struct ks_cell one = {0};
 
 		ks_cell_swap(&cells[i], g ? &g->cells[i] : &one);
-		if (!g)
+		if (g)
+			g->nr_keys += table_count(&g->cells[i].table);
+		else
 			ks_cell_free(&one);
 	}
-	if (g)
+	if (g) {
+		ks_lazy_add(ks, g->nr_keys);
 		grave_push(ks, g);
+	}
 }
 
 uint64_t ks_flush(struct keyspace *ks, unsigned core, int db)

@@ -36,15 +36,29 @@ struct dict *dict_create(void)
 	return d;
 }
 
-void dict_destroy(struct dict **d)
+bool dict_destroy_part(struct dict **d, uint64_t *at, unsigned max)
 {
-	if (!*d)
-		return;
-	for (uint64_t unit = 0, nr = table_units(&(*d)->t); unit < nr; unit++)
-		table_unit_free(&(*d)->t, unit);
+	uint64_t units = table_units(&(*d)->t);
+	unsigned nr = 0;
+
+	for (; *at < units; ++*at) {
+		if (nr >= max)
+			return false;
+		/* an empty unit costs time too */
+		nr += 1 + table_unit_free(&(*d)->t, *at);
+	}
 	table_fini(&(*d)->t);
 	mem_free(*d);
 	*d = NULL;
+	return true;
+}
+
+void dict_destroy(struct dict **d)
+{
+	uint64_t at = 0;
+
+	while (*d)
+		dict_destroy_part(d, &at, UINT32_MAX / 2);
 }
 
 static bool entry_copy_into(struct dict *d, const struct entry *e)

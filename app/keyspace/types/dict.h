@@ -16,6 +16,8 @@ struct dict {
 struct dict *dict_create(void); /* NULL: no memory */
 /* Frees the entries with their values (value_release()), and the dict. NULL-safe, sets NULL. */
 void dict_destroy(struct dict **d);
+/* Frees about max entries; for obj_ops' free_parts. */
+bool dict_destroy_part(struct dict **d, uint64_t *at, unsigned max);
 
 /* One with equal entries; values are copied as value_copy() does. NULL: no memory. */
 struct dict *dict_copy(const struct dict *d);

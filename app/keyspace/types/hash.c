@@ -392,6 +392,20 @@ static void ops_free(struct obj *o)
 	o->ptr = NULL;
 }
 
+static size_t ops_nr_parts(const struct obj *o)
+{
+	return is_listpack(o) ? 1 : dict_count(o->ptr);
+}
+
+static bool ops_free_parts(struct obj *o, uint64_t *at, unsigned max)
+{
+	struct dict *d = o->ptr;
+	bool done = dict_destroy_part(&d, at, max);
+
+	o->ptr = d;
+	return done;
+}
+
 static bool ops_copy(const struct obj *o, struct obj *out)
 {
 	*out = *o;
@@ -432,6 +446,8 @@ static void ops_digest(const struct obj *o, struct obj_digest *d)
 
 const struct obj_ops hash_ops = {
 	.free = ops_free,
+	.nr_parts = ops_nr_parts,
+	.free_parts = ops_free_parts,
 	.copy = ops_copy,
 	.count = hash_count,
 	.mem = ops_mem,

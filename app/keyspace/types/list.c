@@ -197,18 +197,32 @@ bool list_push(struct obj *o, enum list_side side, const void *s, size_t len, in
 	return true;
 }
 
-static void ops_free(struct obj *o)
+static bool ops_free_parts(struct obj *o, uint64_t *at, unsigned max)
 {
 	struct list *l = list_of(o);
 
 	while (l->head) {
 		struct list_node *node = l->head;
 
+		if (max-- == 0)
+			return false;
 		list_node_unlink(l, node);
 		list_node_free(node);
 	}
 	mem_free(l);
 	o->ptr = NULL;
+	return true;
+}
+
+static void ops_free(struct obj *o)
+{
+	while (!ops_free_parts(o, NULL, UINT32_MAX))
+		;
+}
+
+static size_t ops_nr_parts(const struct obj *o)
+{
+	return list_of(o)->nr_nodes;
 }
 
 static bool ops_copy(const struct obj *o, struct obj *out)
@@ -262,6 +276,8 @@ static void ops_digest(const struct obj *o, struct obj_digest *d)
 
 const struct obj_ops list_ops = {
 	.free = ops_free,
+	.nr_parts = ops_nr_parts,
+	.free_parts = ops_free_parts,
 	.copy = ops_copy,
 	.count = ops_count,
 	.mem = ops_mem,

@@ -34,6 +34,12 @@ struct obj_digest; /* app/keyspace/digest.h */
 struct obj_ops {
 	/* Frees the collection. */
 	void (*free)(struct obj *o);
+	/* Allocations that freeing it takes, about. NULL: few. */
+	size_t (*nr_parts)(const struct obj *o);
+	/* Frees about max of them; true: all is gone, as after free(). *at is 0 at first and the
+	 * type's own then. Nothing else may be done with the collection meanwhile. NULL: it goes as
+	 * a whole. */
+	bool (*free_parts)(struct obj *o, uint64_t *at, unsigned max);
 	/* Makes an equal one. False: no memory. */
 	bool (*copy)(const struct obj *o, struct obj *out);
 	/* Elements: pairs of a hash, entries of a stream. */

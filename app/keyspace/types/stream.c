@@ -102,6 +102,11 @@ static void ops_free(struct obj *o)
 	mem_free(s);
 }
 
+static size_t ops_nr_parts(const struct obj *o)
+{
+	return stream_of(o)->blocks.nr;
+}
+
 static bool blocks_copy(const struct stream *from, struct stream *to)
 {
 	struct tree_pos pos = stream_block_first(from);
@@ -188,6 +193,7 @@ static void ops_digest(const struct obj *o, struct obj_digest *d)
 
 const struct obj_ops stream_ops = {
 	.free = ops_free,
+	.nr_parts = ops_nr_parts,
 	.copy = ops_copy,
 	.count = ops_count,
 	.mem = ops_mem,

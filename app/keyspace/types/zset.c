@@ -46,6 +46,20 @@ static void zset_free(struct obj *o)
 	o->ptr = NULL;
 }
 
+static size_t zset_nr_parts(const struct obj *o)
+{
+	return is_pack(o) ? 1 : zset_count(o);
+}
+
+static bool zset_free_parts(struct obj *o, uint64_t *at, unsigned max)
+{
+	struct zset *z = o->ptr;
+	bool done = zskip_destroy_part(&z, at, max);
+
+	o->ptr = z;
+	return done;
+}
+
 size_t zset_count(const struct obj *o)
 {
 	return is_pack(o) ? lp_count(o->ptr) / 2 : ((struct zset *)o->ptr)->nr;
@@ -359,6 +373,8 @@ static void zset_digest(const struct obj *o, struct obj_digest *d)
 
 const struct obj_ops zset_ops = {
 	.free = zset_free,
+	.nr_parts = zset_nr_parts,
+	.free_parts = zset_free_parts,
 	.copy = zset_copy,
 	.count = zset_count,
 	.mem = zset_mem,

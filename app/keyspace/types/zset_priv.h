@@ -53,6 +53,7 @@ uint64_t zskip_rank(const struct zset *z, const struct entry *e);
 /* rank < nr */
 struct entry *zskip_at(const struct zset *z, uint64_t rank);
 struct zset_ranks zskip_range_scores(const struct zset *z, const struct zset_scores *r);
+bool zskip_destroy_part(struct zset **z, uint64_t *at, unsigned max);
 struct zset_ranks zskip_range_lex(const struct zset *z, const struct zset_lex *r);
 
 /* --- listpack: zset_pack.c --- */

@@ -64,6 +64,15 @@ struct zset *zskip_create(void)
 	return z;
 }
 
+bool zskip_destroy_part(struct zset **z, uint64_t *at, unsigned max)
+{
+	if (!dict_destroy_part(&(*z)->members, at, max))
+		return false;
+	mem_free(*z);
+	*z = NULL;
+	return true;
+}
+
 void zskip_destroy(struct zset **z)
 {
 	if (!*z)
