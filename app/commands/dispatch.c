@@ -489,8 +489,8 @@ static __attribute__((noinline)) const struct command *find_or_reject(struct cli
 
 	if (!cmd && is_browser(c))
 		client_abort(c);
-	else if (!cmd)
-		reject(c, NULL, err);
+	else if (!cmd) /* of a command that there is, its statistics tell */
+		reject(c, command_lookup(c->srv, c->argv, c->argc, NULL), err);
 	return cmd;
 }
 

@@ -6,6 +6,7 @@ import sys
 import time
 
 from lab import check, equal, run_test, until
+from resp import RespError
 
 READS = [("GET", "k"), ("STRLEN", "k"), ("GETRANGE", "k", 1, 2), ("GET", "k")]
 REPLIES = [b"value", 5, b"al", b"value"]
@@ -47,6 +48,20 @@ def test_time_while_idle(conn):
         equal(conn.call("GET", "short"), None, "a key that was over 2 ms ago")
 
 
+def test_rejected(node, conn):
+    """A command with the wrong number of arguments counts as rejected, also when it is queued."""
+    conn.call("CONFIG", "RESETSTAT")
+    for command in [("STRLEN",), ("MULTI",), ("STRLEN", "a", "b"), ("EXEC",), ("CONFIG", "GET")]:
+        conn.send(*command)
+        try:
+            conn.read()
+        except RespError:
+            pass
+    stats = node.info("commandstats")
+    check("rejected_calls=2" in stats.get("cmdstat_strlen", ""), f"strlen: {stats}")
+    check("rejected_calls=1" in stats.get("cmdstat_config|get", ""), f"config|get: {stats}")
+
+
 def test_stale(node, conn):
     node.call("CONFIG", "SET", "replica-serve-stale-data", "no")
     node.call("REPLICAOF", "127.0.0.1", 1)  # nobody listens there
@@ -78,6 +93,7 @@ def test(lab):
         test_monitor(node, conn)
         test_reply_skip(conn)
         test_time_while_idle(conn)
+        test_rejected(node, conn)
         test_stale(node, conn)
         test_auth(node)
     equal(node.stop(), 0, "exit status")
