@@ -296,9 +296,11 @@ static const struct conn_ops client_conn_ops = {
 
 void client_publish_own(struct client *c)
 {
-	size_t bytes = sizeof(*c) + client_cold_bytes(c) + (c->conn ? conn_footprint(c->conn) : 0);
+	size_t bytes = sizeof(*c) + client_cold_bytes(c) + tx_bytes(c) + pubsub_client_bytes(c);
 
-	atomic_store_explicit(&c->pub_own, (unsigned)bytes, memory_order_relaxed);
+	if (c->conn)
+		bytes += conn_footprint(c->conn);
+	atomic_store_explicit(&c->pub_own, bytes, memory_order_relaxed);
 }
 
 void client_publish(struct client *c)

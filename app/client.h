@@ -131,7 +131,7 @@ struct client {
 
 	/* shared: guarded by srv->clients_lock but for the atomics */
 	uint64_t id;
-	atomic_uint pub_own;   /* bytes: it, its cold part and its connection, without buffers */
+	atomic_size_t pub_own; /* bytes: it and all that it holds, without buffers */
 	atomic_uint pub_flags; /* copy of flags for CLIENT LIST from other cores */
 	_Atomic(const struct command *) last_cmd;
 	atomic_int pub_db;

@@ -229,6 +229,7 @@ bool watch_add(struct client *c, struct watch_set **set, const struct ks_key *k)
 	*w = (struct watch){.node = n, .set = *set, .expired = e && entry_expired(e, c->now_ms)};
 	TAILQ_INSERT_TAIL(&n->watches, w, node_link);
 	TAILQ_INSERT_TAIL(&(*set)->watches, w, set_link);
+	(*set)->bytes += sizeof(*w) + sizeof(*n) + n->len;
 	set_count(*set, 1);
 	return true;
 }

@@ -55,6 +55,7 @@ struct watch {
  * others find the set by the node of a key that they change, and only set touched. */
 struct watch_set {
 	struct watch_list watches;
+	size_t bytes;        /* that it takes, with the names */
 	atomic_uint nr;      /* written by the core; others look */
 	atomic_bool touched; /* by somebody: EXEC fails */
 	TAILQ_ENTRY(watch_set) left_link;

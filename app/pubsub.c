@@ -82,6 +82,7 @@ struct pubsub {
 };
 
 struct client_pubsub {
+	size_t bytes; /* of its subscriptions, with the names */
 	atomic_uint nr[PUBSUB_KINDS];
 	struct subscription_list subs[PUBSUB_KINDS];
 };
@@ -364,6 +365,7 @@ static bool subscription_add(struct client *c, struct subscription *s)
 		return false;
 	TAILQ_INSERT_TAIL(&t->cores[c->core_id].subs, s, topic_link);
 	TAILQ_INSERT_TAIL(&c->pubsub->subs[t->kind], s, client_link);
+	c->pubsub->bytes += sizeof(*s) + sizeof(*t) + t->len;
 	client_count(c, t->kind, 1);
 	return true;
 }
@@ -375,6 +377,7 @@ static void subscription_remove(struct client *c, struct subscription *s)
 	chains_remove(&c->srv->pubsub->boxes[c->core_id].subs, &s->link);
 	TAILQ_REMOVE(&t->cores[c->core_id].subs, s, topic_link);
 	TAILQ_REMOVE(&c->pubsub->subs[t->kind], s, client_link);
+	c->pubsub->bytes -= sizeof(*s) + sizeof(*t) + t->len;
 	client_count(c, t->kind, -1);
 }
 
@@ -495,6 +498,11 @@ bool pubsub_client_any(const struct client *c, enum pubsub_kind kind, struct sli
 	if (s)
 		*name = (struct slice){s->topic->name, s->topic->len};
 	return s;
+}
+
+size_t pubsub_client_bytes(const struct client *c)
+{
+	return c->pubsub ? sizeof(*c->pubsub) + c->pubsub->bytes : 0;
 }
 
 unsigned pubsub_client_count(const struct client *c, enum pubsub_kind kind)

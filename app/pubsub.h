@@ -52,6 +52,8 @@ int pubsub_unsubscribe(struct client *c, enum pubsub_kind kind, const struct sli
 bool pubsub_client_any(const struct client *c, enum pubsub_kind kind, struct slice *name);
 /* How many names. The client's core, or srv->clients_lock held. */
 unsigned pubsub_client_count(const struct client *c, enum pubsub_kind kind);
+/* Memory of them. The client's core. */
+size_t pubsub_client_bytes(const struct client *c);
 /* Ends all of them without a word; also before the client goes. */
 void pubsub_client_forget(struct client *c);
 

@@ -81,6 +81,13 @@ void tx_fail(struct client *c)
 		c->tx->failed = true;
 }
 
+size_t tx_bytes(const struct client *c)
+{
+	const struct client_tx *tx = c->tx;
+
+	return tx ? sizeof(*tx) + tx->bytes + (tx->watch ? tx->watch->bytes : 0) : 0;
+}
+
 bool tx_queues(const struct command *cmd)
 {
 	return cmd->fn != exec_command && cmd->fn != discard_command && cmd->fn != multi_command &&

@@ -48,6 +48,8 @@ void tx_fail(struct client *c);
 /* Ends the transaction and the watches; also of a client that goes. */
 void tx_discard(struct client *c);
 void tx_client_gone(struct client *c);
+/* Memory of what is queued and watched. */
+size_t tx_bytes(const struct client *c);
 /* The partitions of EXEC. */
 void tx_lockset(struct client *c, struct ks_lockset *ls);
 

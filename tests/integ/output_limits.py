@@ -173,6 +173,32 @@ def replica_limits(place, conn, choose):
     equal(conn.info("replication")["connected_slaves"], "0", "replicas left")
 
 
+def memory_of_state(place, conn):
+    """What a transaction, watches and subscriptions hold counts for maxmemory-clients."""
+
+    def hold(name, *commands):
+        client = place.connect(timeout=20)
+        client.call("CLIENT", "SETNAME", name)
+        for command in commands:
+            client.call(*command)
+        until(f"{name}'s memory", lambda: int(named(conn, name)["tot-mem"]) > MB)
+        return client
+
+    value = "x" * (MB // 2)
+    names = [f"{i:x<2000}" for i in range(600)]
+    clients = [
+        hold("queues", ("MULTI",), ("SET", "a", value), ("SET", "b", value), ("SET", "c", value)),
+        hold("watches", ("WATCH", *names)),
+        hold("subscribes", ("SUBSCRIBE", *names)),
+    ]
+    conn.call("CONFIG", "SET", "maxmemory-clients", MB)
+    for name in ("queues", "watches", "subscribes"):
+        until(f"{place.name}: {name} to be evicted", lambda: not named(conn, name))
+    conn.call("CONFIG", "SET", "maxmemory-clients", 0)
+    for client in clients:
+        client.close()
+
+
 def memory_of_clients(place, conn):
     """The largest go, until the rest is below maxmemory-clients."""
     slow = [Slow(place, f"m{i}") for i in range(3)]
@@ -285,6 +311,7 @@ def test(lab):
             soft_limit(place, conn)
             no_limit(place, conn)
             memory_of_clients(place, conn)
+            memory_of_state(place, conn)
             replica_limits(place, conn, choose)
             query_limit(place, conn)
             who_may_come(place, conn)
