@@ -285,6 +285,19 @@ static bool is_getack(const struct client *c)
 	return c->argc == 3 && arg_is(&c->argv[0], "replconf") && arg_is(&c->argv[1], "getack");
 }
 
+/* The commands' arguments are still there. */
+static void getack_seen(struct client *c, uint64_t before)
+{
+	struct repl *r = c->srv->repl;
+
+	if (arg_is(&c->argv[2], "burst"))
+		r->ack_bursts = true;
+	else if (arg_is(&c->argv[2], "rest"))
+		r->ack_bursts = false;
+	else
+		r->ack_due_off = before;
+}
+
 static bool in_stream_only(const struct client *c)
 {
 	return c->argc == 0 || arg_is(&c->argv[0], "replconf") || arg_is(&c->argv[0], "ping");
@@ -317,7 +330,7 @@ static bool step(struct apply *a, size_t end)
 		if (!execute_one(a, in_stream_only(c) ? NULL : find(a), end))
 			return false;
 		if (getack && !a->replay)
-			c->srv->repl->ack_due_off = before;
+			getack_seen(c, before);
 	}
 	a->start = end;
 	return true;

@@ -17,6 +17,7 @@
 #include "app/control.h"
 #include "app/flusher.h"
 #include "app/pubsub.h"
+#include "app/repl_durable.h"
 #include "app/replication.h"
 #include "checks.h"
 #include "dataplane/conn.h"
@@ -355,6 +356,7 @@ static void held_mark(struct client *c)
 {
 	c->held_gate = c->gate;
 	c->held_end = c->out ? obuf_end(c->out) : 0;
+	c->held_ms = c->ac->now_ms;
 }
 
 static void wait_add(struct client *c)
@@ -395,6 +397,74 @@ static bool waiter_release(struct client *c, uint64_t mark)
 	return false;
 }
 
+/* --- min-replicas-durable --- */
+
+static bool is_unsure(const struct client *c, uint64_t mark)
+{
+	return c->gate > mark && !(c->flags & (CLIENT_CLOSE_AFTER | CLIENT_REPLICA));
+}
+
+/* We are not the master any more under which they wrote or read: whether that will stay, nobody
+ * knows. */
+static void unsure_end(struct app_core *ac)
+{
+	struct repl_durable *d = &ac->srv->repl->durable;
+	uint64_t mark = ac->durable_mark;
+	unsigned n = 0;
+	struct client *c;
+
+	TAILQ_FOREACH(c, &ac->waiters, waiter_link)
+		if (is_unsure(c, mark))
+			client_abort(c), n++;
+	TAILQ_FOREACH(c, &ac->dirty, dirty_link)
+		if (is_unsure(c, mark))
+			client_abort(c), n++;
+	if (n == 0)
+		return;
+	atomic_fetch_add(&d->nr_unsure, n);
+	server_log(ac->srv, 3,
+		"client: closed clients=%u reason=not the master any more before enough replicas "
+		"had acknowledged (min-replicas-durable)",
+		n);
+}
+
+/* Replies wait for N replicas, too. */
+static uint64_t output_mark(struct app_core *ac)
+{
+	struct server *srv = ac->srv;
+	struct repl_durable *d = &srv->repl->durable;
+	uint64_t mark = log_reply_mark(srv->log);
+	bool on = repl_durable_on(srv);
+	unsigned term;
+
+	if (!on && !ac->durable_on)
+		return mark;
+	term = atomic_load(&d->term);
+	if (ac->durable_on && (flag_on(&srv->is_replica) || term != ac->durable_term))
+		unsure_end(ac);
+	ac->durable_on = on;
+	ac->durable_term = term;
+	if (!on)
+		return mark;
+	ac->durable_mark = atomic_load(&d->mark);
+	return ac->durable_mark < mark ? ac->durable_mark : mark;
+}
+
+static void held_check(struct client *c)
+{
+	struct server *srv = c->srv;
+	int64_t ms = atomic_load_explicit(
+		&srv->cfg->min_replicas_durable_timeout_ms, memory_order_relaxed);
+
+	if (ms == 0 || c->ac->now_ms - c->held_ms <= ms || (c->flags & CLIENT_CLOSE_AFTER))
+		return;
+	if (atomic_fetch_add(&srv->repl->durable.nr_timeouts, 1) == 0)
+		server_log(srv, 3,
+			"client: closed peer=%s reason=min-replicas-durable-timeout (told once)",
+			client_peer(c, (char[CLIENT_ADDR]){0}));
+	client_abort(c);
+}
+
 bool client_core_burst_end(struct app_core *ac)
 {
 	struct client *c, *next;
@@ -403,16 +473,19 @@ bool client_core_burst_end(struct app_core *ac)
 
 	if (log_commit(ac->log))
 		flusher_kick(ac->srv);
+	mark = output_mark(ac); /* first: gates of a former log tell whose replies are held */
 	if (epoch != ac->log_epoch) {
 		ac->log_epoch = epoch;
 		gates_forget(ac);
 		repl_drop_replicas(ac, "the log has begun anew");
 	}
-	mark = log_reply_mark(ac->srv->log);
 	for (c = TAILQ_FIRST(&ac->waiters); c; c = next) {
 		next = TAILQ_NEXT(c, waiter_link);
-		if (!waiter_release(c, mark))
+		if (!waiter_release(c, mark)) {
+			if (ac->durable_on)
+				held_check(c);
 			continue;
+		}
 		TAILQ_REMOVE(&ac->waiters, c, waiter_link);
 		c->in_waiters = false;
 		release(c);

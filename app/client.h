@@ -103,6 +103,7 @@ struct client {
 	uint64_t gate;    /* replies queued so far wait for log_reply_mark() >= gate */
 	uint64_t held_gate,
 		held_end; /* among the waiters: output before held_end waits for held_gate only */
+	int64_t held_ms;  /* since when */
 	struct resp_parser *partial; /* owned: an incomplete request; NULL: none is under way */
 	struct inbuf in;
 

@@ -8,6 +8,7 @@
 #include "app/config_apply.h"
 
 #include "app/control.h"
+#include "app/repl_durable.h"
 
 #include <string.h>
 
@@ -35,6 +36,7 @@ static const struct {
 	{"lfu-log-factor", apply_policy},
 	{"maxmemory-policy", apply_policy},
 	{"maxmemory-samples", apply_policy},
+	{"min-replicas-durable", repl_durable_configure},
 };
 
 static int changed(void *ctx, const char *name, char *err, size_t err_len)

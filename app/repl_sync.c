@@ -402,6 +402,8 @@ static void on_state(void *ctx, bool up)
 	}
 	server_log(srv, 2, "repl: link up off=%llu", (unsigned long long)log_tail(srv->log));
 	srv->repl->ack_us = 0; /* tell at once where we are */
+	srv->repl->ack_bursts = false;
+	srv->repl->acked_off = 0;
 	master->created_ms = master->last_active_ms = srv->cores[0]->now_ms;
 	client_publish(master);
 	client_list_remove(master);
@@ -528,10 +530,12 @@ void repl_sync_burst_end(struct app_core *ac)
 		return;
 	durable = log_watermark(ac->srv->log);
 	asked = r->ack_due_off != UINT64_MAX && durable >= r->ack_due_off;
+	asked |= r->ack_bursts && durable > r->acked_off;
 	if (!asked && ac->now_us - r->ack_us < ACK_PERIOD_US)
 		return;
-	if (asked)
+	if (durable >= r->ack_due_off)
 		r->ack_due_off = UINT64_MAX;
+	r->acked_off = durable;
 	r->ack_us = ac->now_us;
 	link_ack(r->link, durable);
 }

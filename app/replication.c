@@ -10,6 +10,7 @@
 #include "app/commands/encode.h"
 #include "app/control.h"
 #include "app/rdb/save.h"
+#include "app/repl_durable.h"
 #include "app/repl_sync.h"
 #include "app/textbuf.h"
 #include "checks.h"
@@ -112,6 +113,8 @@ int repl_start(struct server *srv)
 	memcpy(ids.replid2, pr.replid2, 41);
 	ids.second_repl_offset = pr.second_repl_offset;
 	ids_set(srv, &ids);
+	repl_durable_configure(srv);
+	repl_durable_begin(srv);
 	if (!srv->cfg->replicaof_host || !srv->cfg->replicaof_host[0])
 		return pr.is_copy ? start_promoted(srv) : 0;
 	rte_spinlock_lock(&srv->repl->lock);
@@ -234,6 +237,7 @@ void repl_client_closed(struct client *c)
 		TAILQ_REMOVE(&r->replicas, c->replica, list_link);
 		r->nr_replicas--;
 		rte_spinlock_unlock(&r->lock);
+		repl_durable_update(c->srv, c->ac->now_ms);
 		if (c->replica->state == REPLICA_WAIT_SNAPSHOT)
 			atomic_fetch_sub(&r->snapshot_wanted, 1);
 		server_log(c->srv, 2, "repl: replica gone peer=%s port=%d",
@@ -449,6 +453,10 @@ bool repl_core_burst_end(struct app_core *ac)
 		next = TAILQ_NEXT(rep, core_link);
 		if (ac->now_ms != ac->replicas_ms)
 			replica_check(ac, rep);
+		if (rep->state == REPLICA_ONLINE && !rep->known_online) {
+			rep->known_online = true;
+			repl_durable_online(ac->srv, rep, ac->now_ms);
+		}
 		pushed = replica_pump(rep);
 		more |= pushed;
 		if (!pushed && rep->state == REPLICA_DROPPED)
@@ -495,13 +503,16 @@ void repl_core_work(struct app_core *ac)
 
 	if (ac->id != 0)
 		return;
-	if (atomic_load_explicit(&ac->srv->is_replica, memory_order_relaxed))
+	if (atomic_load_explicit(&ac->srv->is_replica, memory_order_relaxed)) {
 		repl_sync_work(ac);
-	else
+	} else {
 		ping(ac);
+		repl_durable_work(ac);
+	}
 	if (ac->now_us - r->good_us >= GOOD_EVERY_US) {
 		r->good_us = ac->now_us;
 		count_good(ac);
+		repl_durable_update(ac->srv, ac->now_ms);
 	}
 }
 
@@ -509,6 +520,8 @@ bool repl_enough_replicas(struct server *srv)
 {
 	int min = atomic_load_explicit(&srv->cfg->min_replicas_to_write, memory_order_relaxed);
 
+	if (!repl_durable_enough(srv))
+		return false;
 	if (min <= 0 ||
 		atomic_load_explicit(&srv->cfg->min_replicas_max_lag, memory_order_relaxed) <= 0)
 		return true;

@@ -24,6 +24,23 @@
 struct textbuf;
 struct apply; /* apply.h */
 
+/* min-replicas-durable: repl_durable.h */
+struct repl_durable {
+	atomic_int need;       /* N; 0: off. Written under the config's lock and at start */
+	atomic_ullong mark;    /* N replicas have what lies below; of this term */
+	atomic_uint nr_online; /* replicas that count */
+	atomic_ullong nr_timeouts, nr_unsure; /* connections ended: see above */
+
+	/* core 0 */
+	bool bursts_on;           /* as the stream said last */
+	unsigned told_gen;        /* online_gen when it said so */
+	uint64_t asked_us, asked; /* the last GETACK, and the log's end behind it */
+
+	/* shared */
+	atomic_uint online_gen; /* grows when a replica comes online */
+	atomic_uint term;       /* grows when we become a master */
+};
+
 struct repl {
 	struct server *srv;
 
@@ -44,6 +61,8 @@ struct repl {
 	bool apply_stuck;     /* the stream waits for room or a partition */
 	bool promoting;       /* REPLICAOF NO ONE is under way */
 	uint64_t ack_due_off; /* GETACK: answer when this is durable; UINT64_MAX: none */
+	bool ack_bursts;      /* the master wants an ACK for each of our bursts */
+	uint64_t acked_off;   /* by the last ACK of this link */
 
 	/* shared */
 	atomic_int stream_db; /* database selected at the end of the log; 0 on a master */
@@ -58,6 +77,7 @@ struct repl {
 	atomic_ullong snapshot_wanted; /* replicas that wait for one */
 	atomic_uint log_epoch;         /* grows when the log begins anew: old gates mean nothing */
 	atomic_ullong sync_full, sync_partial_ok, sync_partial_err;
+	struct repl_durable durable;
 };
 
 int repl_create(struct server *srv, struct repl **out);
@@ -91,7 +111,8 @@ void repl_snapshot_published(struct server *srv); /* control thread: wakes those
 void repl_client_closed(struct client *c);
 
 /* For the dispatcher. */
-bool repl_enough_replicas(struct server *srv); /* min-replicas-to-write */
+/* min-replicas-to-write, min-replicas-durable */
+bool repl_enough_replicas(struct server *srv);
 bool repl_link_up(const struct server *srv);
 /* Replicas whose durable offset has reached off. */
 unsigned repl_count_acked(struct server *srv, uint64_t off);

@@ -70,6 +70,9 @@ struct app_core {
 	uint64_t swept_us;
 	struct replica_list replicas; /* of ours, on this core */
 	int64_t replicas_ms;
+	bool durable_on;       /* replies waited for replicas (repl_durable.h) in the last burst */
+	unsigned durable_term; /* of which term as a master */
+	uint64_t durable_mark; /* and how far they had it then */
 	uint64_t expire_part;  /* next partition for active expiry */
 	uint64_t expire_us;    /* when it looked last */
 	bool expire_more;      /* and it did not come to an end */

@@ -122,10 +122,12 @@ static void introduce(struct link *link)
 		rc = command_append(
 			link, 3, (const char *const[]){"REPLCONF", "ip-address", cfg->announce_ip});
 	if (rc == 0 && cfg->capa_eof)
-		rc = command_append(link, 5,
-			(const char *const[]){"REPLCONF", "capa", "eof", "capa", "psync2"});
+		rc = command_append(link, 7,
+			(const char *const[]){
+				"REPLCONF", "capa", "eof", "capa", "psync2", "capa", "burst-acks"});
 	else if (rc == 0)
-		rc = command_append(link, 3, (const char *const[]){"REPLCONF", "capa", "psync2"});
+		rc = command_append(link, 5,
+			(const char *const[]){"REPLCONF", "capa", "psync2", "capa", "burst-acks"});
 	link->state = auth ? LINK_AUTH : LINK_PORT;
 	push(link, rc);
 }

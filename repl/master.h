@@ -41,6 +41,8 @@ struct replica {
 	uint64_t saves_seen; /* the owner's count of snapshots when it began to wait */
 	bool psync;          /* false: came by SYNC, sends no ACKs */
 	bool capa_eof, capa_psync2, rdb_only, no_data;
+	bool capa_burst;   /* acknowledges each burst when it is told to (app/repl_durable.h) */
+	bool known_online; /* the owner has noticed that it is */
 	struct snap *snap; /* pinned while the RDB is being sent */
 	struct snap_hold *hold;
 	uint64_t rdb_pos, rdb_size;

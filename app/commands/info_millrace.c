@@ -4,6 +4,7 @@
  */
 #include "app/commands/info.h"
 
+#include "app/repl_durable.h"
 #include "app/snapshot.h"
 #include "dataplane/core.h"
 #include "persist/log.h"
@@ -99,6 +100,20 @@ static void info_snapshots(struct textbuf *tb, struct server *srv)
 		(unsigned long long)s.no_space);
 }
 
+static void info_durable(struct textbuf *tb, struct server *srv)
+{
+	struct repl_durable *d = &srv->repl->durable;
+
+	textbuf_addf(tb,
+		"min_replicas_durable:%d\r\n"
+		"durable_replicas:%u\r\n"
+		"durable_offset:%llu\r\n"
+		"durable_timeouts:%llu\r\n"
+		"durable_unsure:%llu\r\n",
+		atomic_load(&d->need), atomic_load(&d->nr_online), atomic_load(&d->mark),
+		atomic_load(&d->nr_timeouts), atomic_load(&d->nr_unsure));
+}
+
 static unsigned long long relaxed(const uint64_t *counter)
 {
 	return __atomic_load_n(counter, __ATOMIC_RELAXED);
@@ -156,5 +171,6 @@ void info_millrace(struct textbuf *tb, struct client *c)
 	info_pool(tb, srv);
 	info_log(tb, srv);
 	info_snapshots(tb, srv);
+	info_durable(tb, srv);
 	info_cores(tb, srv);
 }

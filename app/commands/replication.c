@@ -8,6 +8,7 @@
 #include "app/commands/command.h"
 #include "app/commands/monitor.h"
 #include "app/control.h"
+#include "app/repl_durable.h"
 #include "app/repl_sync.h"
 #include "checks.h"
 #include "dataplane/core.h"
@@ -68,6 +69,7 @@ static void promoted(struct server *srv, uint64_t client_id)
 		return;
 	}
 	srv->repl->promoting = false;
+	repl_durable_begin(srv);
 	atomic_store(&srv->is_replica, false);
 	server_log(srv, 2, "repl: master now off=%llu", (unsigned long long)log_tail(srv->log));
 	client_send_unblock(srv, client_id, ok, sizeof(ok) - 1);
@@ -301,10 +303,12 @@ static bool replconf_option(struct client *c, const struct slice *name, const st
 	} else if (arg_is(name, "capa")) {
 		rep->capa_eof |= arg_is(val, "eof");
 		rep->capa_psync2 |= arg_is(val, "psync2");
+		rep->capa_burst |= arg_is(val, "burst-acks");
 	} else if (arg_is(name, "ack")) {
 		if ((c->flags & CLIENT_REPLICA) && arg_int(val, &n) && n >= 0) {
 			replica_ack(rep, (uint64_t)n, c->now_ms);
 			atomic_fetch_add(&c->srv->repl->ack_gen, 1);
+			repl_durable_update(c->srv, c->now_ms);
 		}
 		return false;
 	} else if (arg_is(name, "getack")) {

@@ -20,9 +20,11 @@
 
 #define ID "0123456789abcdef0123456789abcdef01234567"
 
-#define PING "*1\r\n$4\r\nPING\r\n"
-#define PORT "*3\r\n$8\r\nREPLCONF\r\n$14\r\nlistening-port\r\n$4\r\n7000\r\n"
-#define CAPA "*5\r\n$8\r\nREPLCONF\r\n$4\r\ncapa\r\n$3\r\neof\r\n$4\r\ncapa\r\n$6\r\npsync2\r\n"
+#define PING   "*1\r\n$4\r\nPING\r\n"
+#define PORT   "*3\r\n$8\r\nREPLCONF\r\n$14\r\nlistening-port\r\n$4\r\n7000\r\n"
+#define BURSTS "$4\r\ncapa\r\n$10\r\nburst-acks\r\n"
+#define CAPA                                                                                       \
+	"*7\r\n$8\r\nREPLCONF\r\n$4\r\ncapa\r\n$3\r\neof\r\n$4\r\ncapa\r\n$6\r\npsync2\r\n" BURSTS
 
 static struct owner o;
 
@@ -94,7 +96,7 @@ static void handshake_gives_all_that_is_configured(void **state)
 	assert_string_equal(owner_said(&o),
 		"*3\r\n$4\r\nAUTH\r\n$4\r\nrepl\r\n$7\r\nse cret\r\n" PORT
 		"*3\r\n$8\r\nREPLCONF\r\n$10\r\nip-address\r\n$12\r\n198.51.100.7\r\n"
-		"*3\r\n$8\r\nREPLCONF\r\n$4\r\ncapa\r\n$6\r\npsync2\r\n");
+		"*5\r\n$8\r\nREPLCONF\r\n$4\r\ncapa\r\n$6\r\npsync2\r\n" BURSTS);
 	owner_hear(&o, "+OK\r\n+OK\r\n+OK\r\n");
 	assert_string_equal(owner_said(&o), "");
 	owner_hear(&o, "+OK\r\n");
