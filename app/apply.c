@@ -182,6 +182,24 @@ static void append(struct apply *a, struct ks_lockset *ls, size_t off, size_t le
 	atomic_store_explicit(&c->srv->repl->stream_db, c->db, memory_order_relaxed);
 }
 
+/* Whether a command of the run has to wait; all is locked. */
+static bool run_is_held(struct apply *a)
+{
+	struct client *c = a->client;
+	bool held = false;
+	char err[512];
+	size_t used;
+
+	for (size_t i = 0; ks_snap_active(c->srv->ks) && i < a->nr_queued; i++) {
+		const struct command *cmd;
+
+		parse_at(a, a->queue[i].off, &used);
+		cmd = command_find(c, err, sizeof(err));
+		held |= cmd && command_held(c, cmd);
+	}
+	return held;
+}
+
 /* Locks the set, and takes the scripts' token if need be. False: not now; the set is gone. */
 static bool lock(struct apply *a, struct ks_lockset *ls, bool scripts)
 {
@@ -238,6 +256,10 @@ static bool execute_run(struct apply *a, size_t end)
 	if (!lock(a, &ls, scripts))
 		return false;
 	c->db = db;
+	if (run_is_held(a)) {
+		unlock(a, &ls, scripts);
+		return false;
+	}
 	for (size_t i = 0; i < a->nr_queued; i++) {
 		parse_at(a, a->queue[i].off, &used);
 		cmd = find(a);
@@ -262,6 +284,10 @@ static bool execute_one(struct apply *a, const struct command *cmd, size_t end)
 		command_lockset(c, cmd, &ls);
 	if (!lock(a, &ls, scripts))
 		return false;
+	if (cmd && command_held(c, cmd)) {
+		unlock(a, &ls, scripts);
+		return false;
+	}
 	if (cmd)
 		execute(a, cmd);
 	append(a, &ls, a->start, end - a->start);

@@ -92,7 +92,8 @@ struct app_core {
 	uint64_t repl_bytes_in, repl_bytes_out; /* of our master; to our replicas */
 	uint64_t evicted_clients;
 	uint64_t error_replies, protocol_errors, retries_busy, retries_log_full;
-	uint64_t dirty_count; /* changes to the data set */
+	uint64_t retries_snapshot; /* waits for a large value to be saved */
+	uint64_t dirty_count;      /* changes to the data set */
 	uint64_t nr_waiting_replies;
 	struct command_stats stats[MILLRACE_MAX_COMMANDS];
 

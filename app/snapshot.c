@@ -17,6 +17,8 @@
 
 /* Entries saved per slice: a few microseconds. */
 #define SLICE_ENTRIES 16
+/* Of a large value. */
+#define PART_BYTES KS_SNAP_SLICE_BYTES
 
 enum phase {
 	PHASE_IDLE,
@@ -24,6 +26,18 @@ enum phase {
 	PHASE_WALK,
 	PHASE_CLOSE,
 	PHASE_SEAL,
+};
+
+/* A large value, saved in parts into a stream of its own, because others come in between. Guarded
+ * by the lock of its partition while there is one. It was its core's that began it, and that core
+ * goes on with it; but who has to change the value saves what is left. */
+struct large {
+	_Atomic(struct entry *) e; /* NULL: none */
+	uint32_t part;
+	int db;
+	struct rdb_part at;
+	struct snap_stream *stream; /* opened by the core with its first one */
+	struct rdb_saver saver;
 };
 
 /* One core's part of a snapshot. */
@@ -34,6 +48,9 @@ struct walker {
 	int64_t part; /* being walked; -1: takes the next one */
 	uint64_t cursor;
 	bool closed;
+	struct large large;
+	/* since the start; one writer, the core */
+	struct snapshot_counts counts;
 };
 
 struct snapshotter {
@@ -45,6 +62,7 @@ struct snapshotter {
 	uint64_t off;
 	int stream_db;
 	int64_t ctime_s;
+	bool compress;
 	struct psync_ids ids;
 	struct encbuf functions; /* their RDB records, as they were at the cut */
 	atomic_uint next_part, parts_done, cores_closed;
@@ -75,17 +93,123 @@ static int walker_write(void *ctx, const void *data, size_t len)
 	return snap_stream_write(ctx, data, len);
 }
 
+static void fail(struct snapshotter *s)
+{
+	atomic_store_explicit(&s->failed, true, memory_order_relaxed);
+}
+
+static bool has_failed(struct snapshotter *s)
+{
+	return atomic_load_explicit(&s->failed, memory_order_relaxed);
+}
+
+static void count(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+static void count_max(uint64_t *counter, uint64_t n)
+{
+	if (n > *counter)
+		__atomic_store_n(counter, n, __ATOMIC_RELAXED);
+}
+
+/* Who saves e at present; its partition is locked, so that stays. */
+static struct large *large_find(struct snapshotter *s, const struct entry *e)
+{
+	for (unsigned i = 0; i < s->srv->nr_cores; i++)
+		if (atomic_load_explicit(&s->walkers[i].large.e, memory_order_relaxed) == e)
+			return &s->walkers[i].large;
+	return NULL;
+}
+
+/* Saves up to max bytes more. True: it is whole. */
+static bool large_part(struct snapshotter *s, struct walker *w, struct large *l, uint64_t max)
+{
+	const struct entry *e = atomic_load_explicit(&l->e, memory_order_relaxed);
+	uint64_t before = l->saver.writer.nr_bytes;
+	int rc = 0;
+	bool done = has_failed(s) || rdb_save_entry_part(&l->saver, l->db, e, &l->at, max, &rc);
+
+	if (rc)
+		fail(s);
+	if (max != UINT64_MAX) {
+		count(&w->counts.parts, 1);
+		count_max(&w->counts.part_max_bytes, l->saver.writer.nr_bytes - before);
+	}
+	if (!done)
+		return false;
+	w->nr_keys++;
+	/* release: pairs with large_begin(), when another core has ended it */
+	atomic_store_explicit(&l->e, NULL, memory_order_release);
+	return true;
+}
+
 /* The keyspace's hook: an entry of the cut, about to change or met by the walk. */
-static void save_entry(void *ctx, unsigned core, int db, const struct entry *e)
+static size_t save_entry(void *ctx, unsigned core, int db, const struct entry *e)
 {
 	struct snapshotter *s = ctx;
 	struct walker *w = &s->walkers[core];
+	uint64_t before = w->saver.writer.nr_bytes;
 
-	if (atomic_load_explicit(&s->failed, memory_order_relaxed))
-		return;
+	if (has_failed(s))
+		return 0;
+	if (ks_snap_is_large(e)) {
+		struct large *l = large_find(s, e);
+
+		count(&w->counts.whole, 1);
+		if (l) {
+			large_part(s, w, l, UINT64_MAX);
+			return 0;
+		}
+	}
 	if (rdb_save_entry(&w->saver, db, e))
-		atomic_store_explicit(&s->failed, true, memory_order_relaxed);
+		fail(s);
 	w->nr_keys++;
+	return w->saver.writer.nr_bytes - before;
+}
+
+/* False: no stream for it, and the snapshot has failed. */
+static bool large_begin(
+	struct snapshotter *s, unsigned core, uint32_t part, int db, struct entry *e)
+{
+	struct walker *w = &s->walkers[core];
+	struct large *l = &w->large;
+
+	if (!l->stream) {
+		int rc = snap_stream_open(s->snap, s->srv->nr_cores + core, &l->stream);
+
+		if (rc) {
+			fail(s);
+			return false;
+		}
+		rdb_saver_init(&l->saver, walker_write, l->stream, s->compress);
+	}
+	count(&w->counts.large, 1);
+	l->part = part;
+	l->db = db;
+	l->at = (struct rdb_part){0};
+	atomic_store_explicit(&l->e, e, memory_order_relaxed);
+	return true;
+}
+
+/* The keyspace's hook: a part of a large entry. */
+static bool save_part(void *ctx, unsigned core, uint32_t part, int db, struct entry *e)
+{
+	struct snapshotter *s = ctx;
+	struct walker *w = &s->walkers[core];
+	struct large *l = large_find(s, e);
+
+	if (has_failed(s))
+		return true;
+	if (l && l != &w->large)
+		return false; /* its core goes on */
+	/* acquire: pairs with large_part() */
+	if (!l && atomic_load_explicit(&w->large.e, memory_order_acquire))
+		return false; /* after the one under way */
+	if (!l && !large_begin(s, core, part, db, e))
+		return true;
+	return large_part(s, w, &w->large, PART_BYTES);
 }
 
 bool snapshot_start(struct server *srv)
@@ -102,19 +226,20 @@ bool snapshot_active(const struct server *srv)
 
 static int open_streams(struct snapshotter *s)
 {
-	bool compress = atomic_load_explicit(&s->srv->cfg->rdbcompression, memory_order_relaxed);
-
+	s->compress = atomic_load_explicit(&s->srv->cfg->rdbcompression, memory_order_relaxed);
 	for (unsigned i = 0; i < s->srv->nr_cores; i++) {
 		struct walker *w = &s->walkers[i];
 		int rc = snap_stream_open(s->snap, i, &w->stream);
 
 		if (rc)
 			return rc;
-		rdb_saver_init(&w->saver, walker_write, w->stream, compress);
+		rdb_saver_init(&w->saver, walker_write, w->stream, s->compress);
 		w->nr_keys = 0;
 		w->part = -1;
 		w->cursor = 0;
 		w->closed = false;
+		w->large.stream = NULL;
+		atomic_store(&w->large.e, NULL);
 	}
 	return 0;
 }
@@ -124,7 +249,7 @@ static int open_streams(struct snapshotter *s)
 static void take_cut(struct snapshotter *s)
 {
 	struct server *srv = s->srv;
-	struct ks_snap_ops ops = {.save = save_entry, .ctx = s};
+	struct ks_snap_ops ops = {.save = save_entry, .save_part = save_part, .ctx = s};
 	struct ks_lockset all;
 	int rc;
 
@@ -176,12 +301,32 @@ static void end_walk(struct snapshotter *s)
 	ks_lockset_fini(&all);
 }
 
+/* Goes on with the large value that this core has begun, if there is one. */
+static bool large_slice(struct snapshotter *s, struct app_core *ac)
+{
+	struct large *l = &s->walkers[ac->id].large;
+	struct entry *e;
+
+	/* acquire: pairs with large_part() */
+	if (!atomic_load_explicit(&l->e, memory_order_acquire))
+		return false;
+	if (!ks_part_trylock(s->srv->ks, l->part))
+		return true;
+	e = atomic_load_explicit(&l->e, memory_order_relaxed);
+	if (e && atomic_load(&s->phase) == PHASE_WALK)
+		ks_snap_hold_entry(s->srv->ks, ac->id, l->part, l->db, e);
+	ks_part_unlock(s->srv->ks, l->part);
+	return true;
+}
+
 /* A slice of this core's share. False: nothing for it to do. */
 static bool walk_slice(struct snapshotter *s, struct app_core *ac)
 {
 	struct walker *w = &s->walkers[ac->id];
 	uint32_t nr = ks_nr_parts(s->srv->ks);
 
+	if (large_slice(s, ac))
+		return true;
 	if (w->part < 0) {
 		uint32_t part = atomic_load_explicit(&s->next_part, memory_order_relaxed);
 
@@ -209,6 +354,15 @@ static bool walk_slice(struct snapshotter *s, struct app_core *ac)
 	return true;
 }
 
+/* Of one saver, 0 or the error that it has met. */
+static int stream_end(struct rdb_saver *saver, struct snap_stream *stream)
+{
+	int rc = rdb_saver_fini(saver);
+	int done = snap_stream_done(stream);
+
+	return rc ? rc : done;
+}
+
 static void close_stream(struct snapshotter *s, struct app_core *ac)
 {
 	struct walker *w = &s->walkers[ac->id];
@@ -216,8 +370,12 @@ static void close_stream(struct snapshotter *s, struct app_core *ac)
 	if (w->closed)
 		return;
 	w->closed = true;
-	if (rdb_saver_fini(&w->saver) || snap_stream_done(w->stream))
-		atomic_store(&s->failed, true);
+	atomic_store(&w->large.e, NULL); /* given up */
+	if (w->large.stream && stream_end(&w->large.saver, w->large.stream))
+		fail(s);
+	/* also fences what this core has written to another one's stream */
+	if (stream_end(&w->saver, w->stream))
+		fail(s);
 	if (atomic_fetch_add(&s->cores_closed, 1) + 1 == s->srv->nr_cores) {
 		atomic_store(&s->phase, PHASE_SEAL);
 		control_wake(s->srv);
@@ -250,6 +408,21 @@ void snapshot_abort_for_flush(struct server *srv)
 	ks_snap_end(srv->ks);
 	atomic_store(&s->dropped, true);
 	atomic_store(&s->phase, PHASE_CLOSE);
+}
+
+void snapshot_counts(const struct server *srv, struct snapshot_counts *sum)
+{
+	*sum = (struct snapshot_counts){0};
+	for (unsigned i = 0; i < srv->nr_cores; i++) {
+		const struct snapshot_counts *c = &srv->snap->walkers[i].counts;
+		uint64_t max = __atomic_load_n(&c->part_max_bytes, __ATOMIC_RELAXED);
+
+		sum->large += __atomic_load_n(&c->large, __ATOMIC_RELAXED);
+		sum->parts += __atomic_load_n(&c->parts, __ATOMIC_RELAXED);
+		sum->whole += __atomic_load_n(&c->whole, __ATOMIC_RELAXED);
+		if (max > sum->part_max_bytes)
+			sum->part_max_bytes = max;
+	}
 }
 
 double snapshot_progress(const struct server *srv)

@@ -120,6 +120,7 @@ static int core_stats(const char *cmd, const char *params, struct rte_tel_data *
 	add(d, "connections_refused", ac->rejected_connections);
 	add(d, "replies_waited_for_log", ac->nr_waiting_replies);
 	add(d, "retries_busy_partition", ac->retries_busy);
+	add(d, "retries_snapshot", ac->retries_snapshot);
 	add(d, "retries_log_full", ac->retries_log_full);
 	add(d, "keyspace_hits", ac->keyspace_hits);
 	add(d, "keyspace_misses", ac->keyspace_misses);

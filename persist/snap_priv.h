@@ -48,7 +48,7 @@ struct snap {
 	bool foreign;
 	uint32_t incarnation; /* of the log at snap_begin() */
 	struct snap_stream *
-		*streams;          /* nr_writers, then prefix, then trailer; NULL once published */
+		*streams; /* those of writers, then prefix, then trailer; NULL once published */
 	struct snap_piece *pieces; /* once sealed */
 	uint32_t nr_pieces;
 	uint32_t manifest_ext; /* first of a list of extents, linked by extent_info */
@@ -104,6 +104,12 @@ void snap_slot_free(struct snap *snap);
 
 /* Frees the streams, with or without their extents. */
 void snap_streams_free(struct snap *snap, bool with_extents);
+
+/* Streams that writers may open. */
+static inline unsigned int snap_nr_open(const struct pool *pool)
+{
+	return SNAP_STREAMS_EACH * pool->nr_writers;
+}
 
 /* Makes a stream without asking whether callers may use its number. NULL: no memory. */
 struct snap_stream *snap_stream_create(struct snap *snap, unsigned int idx);

@@ -55,7 +55,7 @@ static int64_t streams_check(const struct snap *snap)
 {
 	int64_t nr = 0;
 
-	for (unsigned int i = 0; i < snap->pool->nr_writers; i++) {
+	for (unsigned int i = 0; i < snap_nr_open(snap->pool); i++) {
 		const struct snap_stream *stream = snap->streams[i];
 		if (stream == NULL)
 			continue;
@@ -78,7 +78,7 @@ static uint64_t pieces_crc(const struct snap_piece *pieces, uint32_t nr)
 /* Brings prefix, streams and trailer in order. On failure the streams still own the extents. */
 static int pieces_build(struct snap *snap, const void *prefix, size_t prefix_len)
 {
-	unsigned int nr_writers = snap->pool->nr_writers;
+	unsigned int nr_open = snap_nr_open(snap->pool);
 	int64_t nr_extents = streams_check(snap);
 	uint8_t trailer[RDB_TRAILER_BYTES] = {RDB_OPCODE_EOF};
 	struct snap_piece *pieces;
@@ -89,23 +89,23 @@ static int pieces_build(struct snap *snap, const void *prefix, size_t prefix_len
 	if (nr_extents < 0)
 		return (int)nr_extents;
 	if (!snap->foreign)
-		rc = stream_put(snap, nr_writers, prefix, prefix_len);
+		rc = stream_put(snap, nr_open, prefix, prefix_len);
 	if (rc != 0)
 		return rc;
-	if (snap->streams[nr_writers] != NULL)
-		nr_extents += snap->streams[nr_writers]->nr_extents;
+	if (snap->streams[nr_open] != NULL)
+		nr_extents += snap->streams[nr_open]->nr_extents;
 	pieces = calloc((size_t)nr_extents + 1, sizeof(*pieces));
 	if (pieces == NULL)
 		return -ENOMEM;
-	pieces_add(snap, pieces, &nr, nr_writers);
-	for (unsigned int i = 0; i < nr_writers; i++)
+	pieces_add(snap, pieces, &nr, nr_open);
+	for (unsigned int i = 0; i < nr_open; i++)
 		pieces_add(snap, pieces, &nr, i);
 	if (!snap->foreign) {
 		crc = crc64(pieces_crc(pieces, nr), trailer, 1);
 		memcpy(trailer + 1, &crc, sizeof(crc));
-		rc = stream_put(snap, nr_writers + 1, trailer, sizeof(trailer));
+		rc = stream_put(snap, nr_open + 1, trailer, sizeof(trailer));
 		if (rc == 0)
-			pieces_add(snap, pieces, &nr, nr_writers + 1);
+			pieces_add(snap, pieces, &nr, nr_open + 1);
 	} else if (nr == 0) {
 		rc = -EINVAL;
 	}

@@ -212,7 +212,7 @@ void snap_stats_get(const struct pool *pool, struct snap_stats *stats)
 	stats->no_space = atomic_load(&area->no_space);
 	if (building == NULL || atomic_load(&building->state) != SNAP_BUILDING)
 		return;
-	for (unsigned int i = 0; i < pool->nr_writers && building->streams != NULL; i++) {
+	for (unsigned int i = 0; i < snap_nr_open(pool) && building->streams != NULL; i++) {
 		if (building->streams[i] != NULL)
 			stats->building_bytes += atomic_load(&building->streams[i]->bytes);
 	}

@@ -13,7 +13,7 @@
 
 static unsigned int nr_streams(const struct snap *snap)
 {
-	return snap->pool->nr_writers + 2;
+	return snap_nr_open(snap->pool) + 2;
 }
 
 void snap_streams_free(struct snap *snap, bool with_extents)
@@ -106,7 +106,7 @@ int snap_stream_open(struct snap *snap, unsigned int idx, struct snap_stream **o
 {
 	struct snap_stream *stream;
 
-	if (idx >= snap->pool->nr_writers || snap->streams == NULL)
+	if (idx >= snap_nr_open(snap->pool) || snap->streams == NULL)
 		return -EINVAL;
 	if (snap->streams[idx] != NULL)
 		return -EBUSY;

@@ -42,8 +42,12 @@ struct snap_meta {
  */
 int snap_begin(struct pool *pool, uint64_t off, struct snap **snap);
 
+/* Streams that a log writer may have. Records of two streams may be written in turns. */
+#define SNAP_STREAMS_EACH 2u
+
 /*
- * Stream number @idx of the snapshot (0..nr_writers - 1), once each; control thread or its core.
+ * Stream number @idx of the snapshot (0..SNAP_STREAMS_EACH * nr_writers - 1), once each; control
+ * thread or its core.
  * Returns 0 and *@stream (borrowed from @snap), -EINVAL or -EBUSY.
  */
 int snap_stream_open(struct snap *snap, unsigned int idx, struct snap_stream **stream);

@@ -234,19 +234,13 @@ static bool is_paused(struct client *c, const struct command *cmd)
 
 /* --- execution --- */
 
-void command_lockset(struct client *c, const struct command *cmd, struct ks_lockset *ls)
+/* Calls fn for each key of the command. */
+static void each_key(struct client *c, const struct command *cmd,
+	void (*fn)(struct client *c, const struct slice *key, void *ctx), void *ctx)
 {
 	uint32_t inl[KEYS_INLINE], *pos = inl, *heap = NULL;
 	int n;
 
-	if ((cmd->flags & CMD_LOCK_ALL) || (cmd->locks_all && cmd->locks_all(c->argv, c->argc))) {
-		ks_lockset_all(ls);
-		return;
-	}
-	if (cmd->flags & CMD_LOCK_QUEUED) {
-		tx_lockset(c, ls);
-		return;
-	}
 	if ((cmd->first_key == 0 && !cmd->keys) || (cmd->flags & CMD_NOT_KEYS))
 		return;
 	n = command_keys(cmd, c->argv, c->argc, pos, KEYS_INLINE);
@@ -257,8 +251,59 @@ void command_lockset(struct client *c, const struct command *cmd, struct ks_lock
 		n = command_keys(cmd, c->argv, c->argc, pos, (uint32_t)n);
 	}
 	for (int i = 0; i < n; i++)
-		ks_lockset_add(ls, cmd_key(c, &c->argv[pos[i]]).part);
+		fn(c, &c->argv[pos[i]], ctx);
 	free(heap);
+}
+
+static void lock_key(struct client *c, const struct slice *key, void *ctx)
+{
+	ks_lockset_add(ctx, cmd_key(c, key).part);
+}
+
+void command_lockset(struct client *c, const struct command *cmd, struct ks_lockset *ls)
+{
+	if ((cmd->flags & CMD_LOCK_ALL) || (cmd->locks_all && cmd->locks_all(c->argv, c->argc))) {
+		ks_lockset_all(ls);
+		return;
+	}
+	if (cmd->flags & CMD_LOCK_QUEUED)
+		tx_lockset(c, ls);
+	else
+		each_key(c, cmd, lock_key, ls);
+}
+
+struct hold {
+	int64_t expired_ms; /* of a read: it changes only what has expired */
+	bool held;
+};
+
+static void hold_key(struct client *c, const struct slice *key, void *ctx)
+{
+	struct hold *hold = ctx;
+	struct ks_key k = cmd_key(c, key);
+
+	hold->held |= ks_snap_hold(c->srv->ks, c->core_id, c->db, &k, hold->expired_ms);
+}
+
+/* Its partitions are locked. */
+static bool is_held(struct client *c, const struct command *cmd)
+{
+	bool writes = cmd->flags & (CMD_WRITE | CMD_SCRIPT);
+	struct hold hold = {.expired_ms = writes ? 0 : c->now_ms};
+
+	if (cmd->flags & CMD_LOCK_QUEUED)
+		return tx_is_held(c);
+	if (!(cmd->flags & (CMD_LOCK_ALL | CMD_LOCK_SELF)))
+		each_key(c, cmd, hold_key, &hold);
+	return hold.held;
+}
+
+bool command_held(struct client *c, const struct command *cmd)
+{
+	if (!ks_snap_active(c->srv->ks) || !is_held(c, cmd))
+		return false;
+	c->ac->retries_snapshot++;
+	return true;
 }
 
 static void count_call(struct client *c, const struct command *cmd, uint64_t cycles)
@@ -402,7 +447,7 @@ static enum run_result run_one_part(struct client *c, const struct command *cmd,
 		c->ac->retries_busy++;
 		return RUN_RETRY;
 	}
-	if (role_changed(c)) {
+	if (role_changed(c) || command_held(c, cmd)) {
 		group_part_unlock(c->ac, part, lock);
 		return RUN_RETRY;
 	}
@@ -430,7 +475,7 @@ static enum run_result run_locked(struct client *c, const struct command *cmd)
 		c->ac->retries_busy++;
 		return RUN_RETRY;
 	}
-	if (role_changed(c)) {
+	if (role_changed(c) || command_held(c, cmd)) {
 		ks_lockset_unlock(ks, &ls);
 		ks_lockset_fini(&ls);
 		return RUN_RETRY;

@@ -46,6 +46,9 @@ enum run_result command_run_read(struct client *c, const struct command *cmd, ui
 const struct command *command_find(struct client *c, char *err, size_t err_len);
 /* Adds the partitions of the command's keys to the set. */
 void command_lockset(struct client *c, const struct command *cmd, struct ks_lockset *ls);
+/* With all of them locked: whether the command should wait, because it changes a large value that
+ * the snapshot under way has to save first (ks_snap_hold()). */
+bool command_held(struct client *c, const struct command *cmd);
 /* Executes with all locks held and counts it; effects stay in the client's core's propagation. */
 void command_call(struct client *c, const struct command *cmd);
 

@@ -33,6 +33,7 @@ static bool evict_log(void *ctx, uint32_t part, int db, const struct entry *e)
 static enum evicted evict_keys(struct app_core *ac, uint64_t max, int nr)
 {
 	struct server *srv = ac->srv;
+	bool lazy = flag_on(&srv->cfg->lazyfree_eviction);
 
 	for (int i = 0; server_used_memory(srv) > max; i++) {
 		if (flag_on(&srv->is_replica))
@@ -40,7 +41,7 @@ static enum evicted evict_keys(struct app_core *ac, uint64_t max, int nr)
 		if (i == nr)
 			return EVICT_GOES_ON;
 		/* Busy partitions and a full log pass. */
-		if (ks_evict_one(srv->ks, ac->id, ac->now_ms, evict_log, ac) == 0)
+		if (ks_evict_one(srv->ks, ac->id, ac->now_ms, lazy, evict_log, ac) == 0)
 			return ks_can_evict(srv->ks) ? EVICT_GOES_ON : EVICT_NOTHING;
 	}
 	return EVICT_WITHIN;

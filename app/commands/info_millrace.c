@@ -79,11 +79,13 @@ static void info_log(struct textbuf *tb, struct server *srv)
 
 static void info_snapshots(struct textbuf *tb, struct server *srv)
 {
+	struct snapshot_counts counts;
 	struct snap_stats s;
 
 	if (!srv->pool)
 		return;
 	snap_stats_get(srv->pool, &s);
+	snapshot_counts(srv, &counts);
 	textbuf_addf(tb,
 		"snapshot_offset:%llu\r\n"
 		"snapshot_bytes:%llu\r\n"
@@ -93,11 +95,17 @@ static void info_snapshots(struct textbuf *tb, struct server *srv)
 		"snapshot_extents_free:%u\r\n"
 		"snapshots_published:%llu\r\n"
 		"snapshots_aborted:%llu\r\n"
-		"snapshots_no_space:%llu\r\n",
+		"snapshots_no_space:%llu\r\n"
+		"snapshot_large_values:%llu\r\n"
+		"snapshot_large_parts:%llu\r\n"
+		"snapshot_large_part_max:%llu\r\n"
+		"snapshot_large_whole:%llu\r\n",
 		(unsigned long long)s.newest_offset, (unsigned long long)s.newest_bytes,
 		snapshot_active(srv), (unsigned long long)s.building_bytes, s.extents_total,
 		s.extents_free, (unsigned long long)s.published, (unsigned long long)s.aborted,
-		(unsigned long long)s.no_space);
+		(unsigned long long)s.no_space, (unsigned long long)counts.large,
+		(unsigned long long)counts.parts, (unsigned long long)counts.part_max_bytes,
+		(unsigned long long)counts.whole);
 }
 
 static void info_durable(struct textbuf *tb, struct server *srv)
@@ -134,13 +142,14 @@ static void info_core(struct textbuf *tb, const struct app_core *ac, unsigned nr
 	textbuf_addf(tb,
 		",rx_pkts=%llu,rx_handed_over=%llu,tx_pkts=%llu,rx_bytes=%llu,tx_bytes=%llu,"
 		"rx_drops=%llu,"
-		"tx_drops=%llu,sock_reads=%llu,sock_writes=%llu,retries_busy=%llu,"
+		"tx_drops=%llu,sock_reads=%llu,sock_writes=%llu,retries_busy=%llu,retries_snapshot=%llu,"
 		"retries_log_full=%llu,replies_waited=%llu,protocol_errors=%llu\r\n",
 		relaxed(&ctr->rx_pkts), relaxed(&ctr->rx_spread), relaxed(&ctr->tx_pkts),
 		relaxed(&ctr->rx_bytes), relaxed(&ctr->tx_bytes), relaxed(&ctr->rx_drops),
 		relaxed(&ctr->tx_drops), relaxed(&ctr->sock_reads), relaxed(&ctr->sock_writes),
-		relaxed(&ac->retries_busy), relaxed(&ac->retries_log_full),
-		relaxed(&ac->nr_waiting_replies), relaxed(&ac->protocol_errors));
+		relaxed(&ac->retries_busy), relaxed(&ac->retries_snapshot),
+		relaxed(&ac->retries_log_full), relaxed(&ac->nr_waiting_replies),
+		relaxed(&ac->protocol_errors));
 }
 
 static void info_cores(struct textbuf *tb, struct server *srv)

@@ -43,7 +43,10 @@ static void expire_now(struct client *c, struct entry *e, int db)
 
 	prop_before(c, db, 2, argv);
 	cmd_notify_db(c, NOTIFY_EXPIRED, "expired", db, &argv[1]);
-	ks_del(c->srv->ks, c->core_id, db, e);
+	if (unlink)
+		ks_unlink(c->srv->ks, c->core_id, db, e);
+	else
+		ks_del(c->srv->ks, c->core_id, db, e);
 	c->ac->expired_keys++;
 }
 

@@ -238,6 +238,23 @@ void tx_lockset(struct client *c, struct ks_lockset *ls)
 	c->argc = argc;
 }
 
+bool tx_is_held(struct client *c)
+{
+	struct client_tx *tx = c->tx;
+	struct slice *argv = c->argv;
+	uint32_t argc = c->argc;
+	bool held = false;
+
+	for (uint32_t i = 0; (c->flags & CLIENT_MULTI) && i < tx->nr && !tx->failed; i++) {
+		c->argv = tx->queue[i].argv;
+		c->argc = tx->queue[i].argc;
+		held |= command_held(c, tx->queue[i].cmd);
+	}
+	c->argv = argv;
+	c->argc = argc;
+	return held;
+}
+
 static void run_queue(struct client *c)
 {
 	struct client_tx *tx = c->tx;

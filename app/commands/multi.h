@@ -52,6 +52,8 @@ void tx_client_gone(struct client *c);
 size_t tx_bytes(const struct client *c);
 /* The partitions of EXEC. */
 void tx_lockset(struct client *c, struct ks_lockset *ls);
+/* command_held() for any of the queue. */
+bool tx_is_held(struct client *c);
 
 static inline uint32_t tx_flags(const struct client *c)
 {

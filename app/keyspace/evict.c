@@ -142,7 +142,7 @@ static void draw_all(struct draw *d)
 }
 
 /* Removes the victim if it is still what it was. Returns the bytes freed. */
-static size_t remove_victim(struct draw *d, unsigned core, ks_removed_fn fn, void *ctx)
+static size_t remove_victim(struct draw *d, unsigned core, bool lazy, ks_removed_fn fn, void *ctx)
 {
 	const struct victim *v = &d->best;
 	struct ks_cell *cell = ks_cell(d->ks, v->db, v->part);
@@ -158,10 +158,13 @@ static size_t remove_victim(struct draw *d, unsigned core, ks_removed_fn fn, voi
 			size = entry_mem(e, EVICT_MEM_SAMPLES);
 			if (entry_has_expire(e))
 				size += sizeof(struct heap_item);
-			if (!fn || fn(ctx, v->part, v->db, e))
-				ks_del(d->ks, core, v->db, e);
-			else
+			if (ks_snap_hold_entry(d->ks, core, v->part, v->db, e) ||
+				(fn && !fn(ctx, v->part, v->db, e)))
 				size = 0;
+			else if (lazy)
+				ks_unlink(d->ks, core, v->db, e);
+			else
+				ks_del(d->ks, core, v->db, e);
 		}
 	}
 	ks_part_unlock(d->ks, v->part);
@@ -181,7 +184,8 @@ bool ks_can_evict(const struct keyspace *ks)
 	return false;
 }
 
-size_t ks_evict_one(struct keyspace *ks, unsigned core, int64_t now_ms, ks_removed_fn fn, void *ctx)
+size_t ks_evict_one(
+	struct keyspace *ks, unsigned core, int64_t now_ms, bool lazy, ks_removed_fn fn, void *ctx)
 {
 	struct draw d = {.ks = ks, .now_ms = now_ms};
 
@@ -199,7 +203,7 @@ size_t ks_evict_one(struct keyspace *ks, unsigned core, int64_t now_ms, ks_remov
 		draw_all(&d);
 		if (!d.best.e && !d.busy)
 			return 0;
-		size = d.best.e ? remove_victim(&d, core, fn, ctx) : 0;
+		size = d.best.e ? remove_victim(&d, core, lazy, fn, ctx) : 0;
 		if (size > 0)
 			return size;
 	}

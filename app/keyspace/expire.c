@@ -166,6 +166,8 @@ static unsigned expire_cell(struct keyspace *ks, unsigned core, uint32_t part, i
 	while (cell && nr < max && cell->heap.nr > 0 && cell->heap.items[0].at_ms < now_ms) {
 		struct entry *e = cell->heap.items[0].e;
 
+		if (ks_snap_hold_entry(ks, core, part, db, e))
+			break;
 		if (fn && !fn(ctx, part, db, e))
 			break;
 		ks_unlink(ks, core, db, e);

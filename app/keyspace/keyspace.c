@@ -211,7 +211,7 @@ void ks_cell_free(struct ks_cell *cell)
 	uint64_t units = table_units(&cell->table);
 
 	for (uint64_t i = 0; i < units; i++)
-		table_unit_free(&cell->table, i);
+		table_unit_free(&cell->table, i, NULL, NULL);
 	table_fini(&cell->table);
 	heap_fini(&cell->heap);
 }

@@ -91,11 +91,14 @@ struct ks_config {
 	uint8_t hash_seed[16];
 };
 
-/* Hooks of a snapshot under way. save() serialises an entry as it is now; called with the
- * entry's partition locked, at most once an entry and snapshot. core: the poll core that runs
- * the call. */
+/* Hooks of a snapshot under way, called with the entry's partition locked. core: the poll core
+ * that runs the call. save() serialises an entry as it is now, or what save_part() has left of it,
+ * and returns the bytes; at most once an entry and snapshot. save_part() serialises a part, of an
+ * entry that is large: true when it is whole. It may put it off, and is called for it again;
+ * until then the entry does not change. NULL: nothing is saved in parts. */
 struct ks_snap_ops {
-	void (*save)(void *ctx, unsigned core, int db, const struct entry *e);
+	size_t (*save)(void *ctx, unsigned core, int db, const struct entry *e);
+	bool (*save_part)(void *ctx, unsigned core, uint32_t part, int db, struct entry *e);
 	void *ctx;
 };
 
@@ -301,10 +304,11 @@ enum ks_policy {
 void ks_set_policy(struct keyspace *ks, enum ks_policy policy, unsigned samples, int lfu_log_factor,
 	int lfu_decay_min);
 /* Picks a victim by the policy over samples from several partitions (each locked only while
- * sampled) and removes it, calling fn first under its partition's lock. No lock may be held.
+ * sampled) and removes it, calling fn first under its partition's lock. No lock may be held. lazy:
+ * as ks_unlink() does, so that memory may come back later.
  * Returns bytes freed, 0 when nothing can go. */
 size_t ks_evict_one(
-	struct keyspace *ks, unsigned core, int64_t now_ms, ks_removed_fn fn, void *ctx);
+	struct keyspace *ks, unsigned core, int64_t now_ms, bool lazy, ks_removed_fn fn, void *ctx);
 /* True if the policy allows to evict and there is something that it may take. Any thread. */
 bool ks_can_evict(const struct keyspace *ks);
 
@@ -312,10 +316,20 @@ bool ks_can_evict(const struct keyspace *ks);
 
 /* The cut. All partitions locked. Advances the epoch: entries written from now on are not saved. */
 void ks_snap_begin(struct keyspace *ks, const struct ks_snap_ops *ops);
-/* Saves a slice of the locked partition: at most max entries from *cursor (0 starts). Returns
- * true when the partition is done. */
+/* Saves a slice of the locked partition: about max entries and KS_SNAP_SLICE_BYTES from *cursor
+ * on (0 starts), or a part of one entry. Returns true when the partition is done. */
+#define KS_SNAP_SLICE_BYTES 32768u
 bool ks_snap_walk(
 	struct keyspace *ks, unsigned core, uint32_t part, uint64_t *cursor, unsigned max);
+/* Before a change of the key, whose partition is locked: with a snapshot under way that lacks it,
+ * a part of a large value is saved, and true returned when that was not all of it. Then the change
+ * should wait, with the partition unlocked. A change that does not saves what is left as a whole.
+ * now_ms above 0: only an entry that has expired by then is meant. */
+bool ks_snap_hold(
+	struct keyspace *ks, unsigned core, int db, const struct ks_key *k, int64_t now_ms);
+bool ks_snap_hold_entry(struct keyspace *ks, unsigned core, uint32_t part, int db, struct entry *e);
+/* Whether it is worth saving in parts. */
+bool ks_snap_is_large(const struct entry *e);
 /* Ends it (complete or given up). All partitions locked. */
 void ks_snap_end(struct keyspace *ks);
 bool ks_snap_active(const struct keyspace *ks);

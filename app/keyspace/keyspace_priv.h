@@ -147,10 +147,13 @@ static inline void ks_before_change(struct keyspace *ks, unsigned core, int db, 
 		ks_touch_entry(ks, core, db, e);
 	if (e->epoch == (uint16_t)ks->epoch)
 		return;
-	if (atomic_load_explicit(&ks->snap_active, memory_order_relaxed))
+	if (ks_snap_active(ks))
 		ks->snap_ops.save(ks->snap_ops.ctx, core, db, e);
 	e->epoch = (uint16_t)ks->epoch;
 }
+
+/* How many allocations freeing the entry takes, about: 1 for a string. */
+size_t ks_entry_parts(const struct entry *e);
 
 /* Takes e out of the table and the heap; the caller owns it then. */
 void ks_detach(struct keyspace *ks, int db, const struct ks_place *place);
@@ -193,7 +196,10 @@ static inline bool ks_policy_is_lfu(const struct keyspace *ks)
 /* Keys have been put aside, to be freed in slices; and have been freed so. */
 void ks_lazy_add(struct keyspace *ks, uint64_t nr);
 void ks_lazy_done(struct keyspace *ks, uint64_t nr);
-/* ks_reclaim() of what was unlinked. */
+/* Frees an entry that is in no table any more, or puts it aside when it is large. A table_fn; ctx:
+ * the keyspace. */
+void ks_bury_entry(void *ctx, struct entry *e);
+/* ks_reclaim() of what was put aside. */
 bool ks_lazy_reclaim(struct keyspace *ks, unsigned max_parts);
 
 /* --- whole.c --- */

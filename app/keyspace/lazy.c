@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Large collections that have been unlinked, and are freed in slices.
+ * Large collections that have been unlinked, or were in a database that has been emptied, and are
+ * freed in slices.
  *
  * As with graves, whoever frees a slice of one has taken it off the list.
  */
@@ -14,6 +15,7 @@ struct lazy {
 	struct lazy *next;
 	struct entry *e; /* owned; in no table */
 	uint64_t at;     /* free_parts() is there */
+	bool counted;    /* as a key of its own, not with its database */
 };
 
 void ks_lazy_add(struct keyspace *ks, uint64_t nr)
@@ -62,19 +64,32 @@ static struct lazy *pop(struct keyspace *ks)
 	return l;
 }
 
-static bool is_large(const struct entry *e)
+size_t ks_entry_parts(const struct entry *e)
 {
 	struct obj o;
 
 	if (entry_type(e) == OBJ_STRING)
-		return false;
+		return 1;
 	o = entry_obj(e);
-	return obj_ops(&o)->nr_parts && obj_ops(&o)->nr_parts(&o) > LARGE;
+	return obj_ops(&o)->nr_parts ? obj_ops(&o)->nr_parts(&o) : 1;
+}
+
+void ks_bury_entry(void *ctx, struct entry *e)
+{
+	struct keyspace *ks = ctx;
+	struct lazy *l = ks_entry_parts(e) > LARGE ? mem_alloc(sizeof(*l)) : NULL;
+
+	if (!l) {
+		entry_free(e);
+		return;
+	}
+	*l = (struct lazy){.e = e};
+	push(ks, l);
 }
 
 void ks_unlink(struct keyspace *ks, unsigned core, int db, struct entry *e)
 {
-	struct lazy *l = is_large(e) ? mem_alloc(sizeof(*l)) : NULL;
+	struct lazy *l = ks_entry_parts(e) > LARGE ? mem_alloc(sizeof(*l)) : NULL;
 	struct ks_place place;
 
 	if (!l) {
@@ -84,7 +99,7 @@ void ks_unlink(struct keyspace *ks, unsigned core, int db, struct entry *e)
 	place = ks_place_of(ks, db, e);
 	ks_before_change(ks, core, db, e);
 	ks_detach(ks, db, &place);
-	*l = (struct lazy){.e = e};
+	*l = (struct lazy){.e = e, .counted = true};
 	ks_lazy_add(ks, 1);
 	push(ks, l);
 }
@@ -109,8 +124,9 @@ bool ks_lazy_reclaim(struct keyspace *ks, unsigned max_parts)
 	if (!l)
 		return false;
 	if (free_slice(l, max_parts)) {
+		if (l->counted)
+			ks_lazy_done(ks, 1);
 		mem_free(l);
-		ks_lazy_done(ks, 1);
 	} else {
 		push(ks, l);
 	}

@@ -14,6 +14,9 @@
  */
 #include "app/keyspace/keyspace_priv.h"
 
+/* Allocations of a collection. A list's are up to 64 KB each; elements are as long as they are. */
+#define LARGE_PARTS 16u
+
 struct stamp {
 	uint16_t epoch;
 };
@@ -59,17 +62,70 @@ bool ks_snap_active(const struct keyspace *ks)
 	return atomic_load_explicit(&ks->snap_active, memory_order_relaxed);
 }
 
+bool ks_snap_is_large(const struct entry *e)
+{
+	const struct blob *b = entry_type(e) == OBJ_STRING ? entry_blob(e) : NULL;
+
+	return b ? b->len > KS_SNAP_SLICE_BYTES : ks_entry_parts(e) > LARGE_PARTS;
+}
+
+static bool is_saved(const struct keyspace *ks, const struct entry *e)
+{
+	return e->epoch == (uint16_t)ks->epoch;
+}
+
+/* Saves a part of an entry that is large. True: it is whole. */
+static bool save_part(struct keyspace *ks, unsigned core, uint32_t part, int db, struct entry *e)
+{
+	if (!ks->snap_ops.save_part(ks->snap_ops.ctx, core, part, db, e))
+		return false;
+	e->epoch = (uint16_t)ks->epoch;
+	return true;
+}
+
+bool ks_snap_hold_entry(struct keyspace *ks, unsigned core, uint32_t part, int db, struct entry *e)
+{
+	return ks_snap_active(ks) && !is_saved(ks, e) && ks->snap_ops.save_part &&
+	       ks_snap_is_large(e) && !save_part(ks, core, part, db, e);
+}
+
+bool ks_snap_hold(
+	struct keyspace *ks, unsigned core, int db, const struct ks_key *k, int64_t now_ms)
+{
+	struct entry *e;
+
+	if (ks->parts[k->part].snap_done == ks->epoch)
+		return false;
+	e = ks_find(ks, db, k);
+	return e && (now_ms <= 0 || entry_expired(e, now_ms)) &&
+	       ks_snap_hold_entry(ks, core, k->part, db, e);
+}
+
 struct snap_walk {
 	struct keyspace *ks;
 	unsigned core;
+	uint32_t part;
 	int db;
+	size_t bytes; /* saved in this slice */
+	bool left;    /* something in the unit is not saved yet */
 };
 
 static void save_fn(void *ctx, struct entry *e)
 {
-	const struct snap_walk *w = ctx;
+	struct snap_walk *w = ctx;
+	struct keyspace *ks = w->ks;
 
-	ks_before_change(w->ks, w->core, w->db, e);
+	if (is_saved(ks, e))
+		return;
+	if (w->left || w->bytes >= KS_SNAP_SLICE_BYTES) {
+		w->left = true;
+	} else if (ks->snap_ops.save_part && ks_snap_is_large(e)) {
+		w->left = !save_part(ks, w->core, w->part, w->db, e);
+		w->bytes = KS_SNAP_SLICE_BYTES;
+	} else {
+		w->bytes += ks->snap_ops.save(ks->snap_ops.ctx, w->core, w->db, e);
+		e->epoch = (uint16_t)ks->epoch;
+	}
 }
 
 static void part_done(struct keyspace *ks, struct ks_part *p)
@@ -82,7 +138,7 @@ static void part_done(struct keyspace *ks, struct ks_part *p)
 
 bool ks_snap_walk(struct keyspace *ks, unsigned core, uint32_t part, uint64_t *cursor, unsigned max)
 {
-	struct snap_walk w = {ks, core, (int)(*cursor >> KS_CURSOR_SHIFT)};
+	struct snap_walk w = {ks, core, part, (int)(*cursor >> KS_CURSOR_SHIFT), 0, false};
 	uint64_t at = *cursor & ((UINT64_C(1) << KS_CURSOR_SHIFT) - 1);
 	unsigned cost = 0;
 
@@ -91,11 +147,16 @@ bool ks_snap_walk(struct keyspace *ks, unsigned core, uint32_t part, uint64_t *c
 		const struct ks_cell *cell = ks_cell(ks, w.db, part);
 
 		while (cell && table_count(&cell->table) > 0) {
-			if (cost >= max) {
+			uint64_t next;
+
+			if (cost >= max || w.bytes >= KS_SNAP_SLICE_BYTES) {
 				*cursor = (uint64_t)w.db << KS_CURSOR_SHIFT | at;
 				return false;
 			}
-			at = table_scan(&cell->table, at, save_fn, &w, &cost);
+			next = table_scan(&cell->table, at, save_fn, &w, &cost);
+			if (w.left)
+				continue; /* the same unit once more */
+			at = next;
 			if (at == 0)
 				break;
 		}

@@ -101,9 +101,9 @@ struct entry *table_random(const struct table *t);
  * Less random than table_random(), but min entries cost little more than one. */
 void table_sample(const struct table *t, unsigned min, table_fn fn, void *ctx);
 
-/* Frees the entries of a unit with their values; returns how many. The unit must not be used
- * again. */
-unsigned table_unit_free(struct table *t, uint64_t unit);
+/* Frees the entries of a unit with their values; returns how many. With fn, that takes them
+ * instead. The unit must not be used again. */
+unsigned table_unit_free(struct table *t, uint64_t unit, table_fn fn, void *ctx);
 /* Exchanges the content of two tables; readers without the lock see either. */
 void table_swap(struct table *a, struct table *b);
 /* Frees the arrays; entries are gone already. */

@@ -159,7 +159,7 @@ void table_sample(const struct table *t, unsigned min, table_fn fn, void *ctx)
 	}
 }
 
-static unsigned chain_free(struct bucket *head)
+static unsigned chain_free(struct bucket *head, table_fn fn, void *ctx)
 {
 	unsigned nr = 0;
 	struct bucket *b = head;
@@ -168,10 +168,13 @@ static unsigned chain_free(struct bucket *head)
 		struct bucket *n = bucket_next(b);
 
 		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
-			if (b->used >> i & 1) {
+			if (!(b->used >> i & 1))
+				continue;
+			if (fn)
+				fn(ctx, b->slot[i]);
+			else
 				entry_free(b->slot[i]);
-				nr++;
-			}
+			nr++;
 		}
 		if (b != head)
 			mem_free(b);
@@ -180,13 +183,13 @@ static unsigned chain_free(struct bucket *head)
 	return nr;
 }
 
-unsigned table_unit_free(struct table *t, uint64_t unit)
+unsigned table_unit_free(struct table *t, uint64_t unit, table_fn fn, void *ctx)
 {
 	struct bucket *heads[2];
 	unsigned nr_heads = unit_heads(t, unit, heads);
 	unsigned nr = 0;
 
 	for (unsigned i = 0; i < nr_heads; i++)
-		nr += chain_free(heads[i]);
+		nr += chain_free(heads[i], fn, ctx);
 	return nr;
 }

@@ -38,7 +38,7 @@ static struct grave *grave_pop(struct keyspace *ks)
 }
 
 /* Frees about max entries. Returns true when the grave is empty. */
-static bool grave_free_slice(struct grave *g, unsigned max)
+static bool grave_free_slice(struct keyspace *ks, struct grave *g, unsigned max)
 {
 	unsigned nr = 0;
 
@@ -50,7 +50,7 @@ static bool grave_free_slice(struct grave *g, unsigned max)
 			if (nr >= max)
 				return false;
 			/* an empty unit costs time too */
-			nr += 1 + table_unit_free(&cell->table, g->unit);
+			nr += 1 + table_unit_free(&cell->table, g->unit, ks_bury_entry, ks);
 		}
 		table_fini(&cell->table);
 		heap_fini(&cell->heap);
@@ -79,16 +79,14 @@ bool ks_reclaim(struct keyspace *ks, unsigned max_entries)
 	g = grave_pop(ks);
 	if (!g)
 		return false;
-	if (!grave_free_slice(g, max_entries)) {
+	if (!grave_free_slice(ks, g, max_entries)) {
 		grave_push(ks, g);
 		return true;
 	}
 	ks_lazy_done(ks, g->nr_keys);
 	mem_free(g);
-	rte_spinlock_lock(&ks->grave_lock);
-	g = ks->graves;
-	rte_spinlock_unlock(&ks->grave_lock);
-	return g;
+	return __atomic_load_n(&ks->graves, __ATOMIC_RELAXED) ||
+	       __atomic_load_n(&ks->lazy, __ATOMIC_RELAXED);
 }
 
 static struct grave *grave_create(uint32_t nr)

@@ -10,8 +10,22 @@
 #ifndef MILLRACE_APP_RDB_CODEC_H
 #define MILLRACE_APP_RDB_CODEC_H
 
+#include "app/keyspace/types/dict.h"
+#include "app/keyspace/types/list.h"
+#include "app/keyspace/types/stream.h"
+#include "app/keyspace/types/zset.h"
 #include "app/rdb/build.h"
 #include "repl/rdb_write.h"
+
+/* How far a value has been written; all zeros: not begun. The fields are the codec's own. */
+struct rdb_part {
+	bool begun; /* what stands ahead of the value has been written */
+	unsigned stage;
+	uint64_t unit;                /* of a table; of a string: bytes */
+	const struct list_node *node; /* the next one */
+	struct zset_pos zset;
+	struct tree_pos pos, group, consumer; /* of a stream */
+};
 
 /* Functions that return bool: false when the value is refused, with rdb_build_refuse() called. */
 struct rdb_codec {
@@ -26,8 +40,12 @@ struct rdb_codec {
 
 	/* The form that o is written in. */
 	enum rdb_type (*form)(const struct obj *o);
-	/* Writes o in its form, without type and key. Errors stick to the writer. */
-	void (*write)(struct rdb_writer *w, const struct obj *o);
+	/* Writes o in its form, without type and key, and goes on where the part before has ended:
+	 * at its beginning when *at is all zeros. Ends early once the writer has written so many
+	 * bytes in all. True: it is complete. What o holds must not change between parts. Errors
+	 * stick to the writer. */
+	bool (*write)(
+		struct rdb_writer *w, const struct obj *o, struct rdb_part *at, uint64_t until);
 };
 
 extern const struct rdb_codec rdb_hash;
@@ -35,6 +53,11 @@ extern const struct rdb_codec rdb_set;
 extern const struct rdb_codec rdb_zset;
 extern const struct rdb_codec rdb_list;
 extern const struct rdb_codec rdb_stream;
+
+/* Writes the members of a dict, each by fn, in parts. */
+typedef void (*rdb_member_fn)(struct rdb_writer *w, const struct entry *e);
+bool rdb_write_dict(struct rdb_writer *w, const struct dict *d, struct rdb_part *at, uint64_t until,
+	rdb_member_fn fn);
 
 /* NULL: a type that is not stored here. */
 const struct rdb_codec *rdb_codec(enum obj_type type);

@@ -64,19 +64,22 @@ static enum rdb_type hash_form(const struct obj *o)
 	return o->enc == OBJ_ENC_LISTPACK ? RDB_TYPE_HASH_LISTPACK : RDB_TYPE_HASH;
 }
 
-static void hash_write(struct rdb_writer *w, const struct obj *o)
+static void write_pair(struct rdb_writer *w, const struct entry *e)
 {
-	struct hash_iter it = hash_iter(o);
+	char buf[KS_INT_STR_MAX];
+	struct slice field = entry_key(e), value = entry_str(e, buf);
 
-	if (o->enc == OBJ_ENC_LISTPACK) {
-		rdb_write_string(w, o->ptr, lp_bytes(o->ptr));
-		return;
-	}
-	rdb_write_len(w, hash_count(o));
-	for (struct hash_pair p; hash_next(&it, &p);) {
-		rdb_write_val(w, &p.field);
-		rdb_write_val(w, &p.value);
-	}
+	rdb_write_string(w, field.ptr, field.len);
+	rdb_write_string(w, value.ptr, value.len);
+}
+
+static bool hash_write(
+	struct rdb_writer *w, const struct obj *o, struct rdb_part *at, uint64_t until)
+{
+	if (o->enc != OBJ_ENC_LISTPACK)
+		return rdb_write_dict(w, o->ptr, at, until, write_pair);
+	rdb_write_string(w, o->ptr, lp_bytes(o->ptr));
+	return true;
 }
 
 const struct rdb_codec rdb_hash = {

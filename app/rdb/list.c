@@ -73,16 +73,24 @@ static enum rdb_type list_form(const struct obj *o)
 	return RDB_TYPE_LIST_QUICKLIST_2;
 }
 
-static void list_write(struct rdb_writer *w, const struct obj *o)
+static bool list_write(
+	struct rdb_writer *w, const struct obj *o, struct rdb_part *at, uint64_t until)
 {
-	rdb_write_len(w, list_nr_nodes(o));
-	for (const struct list_node *n = list_node_first(o); n; n = list_node_next(n)) {
-		struct slice bytes = list_node_bytes(n);
+	if (at->stage == 0) {
+		rdb_write_len(w, list_nr_nodes(o));
+		at->node = list_node_first(o);
+		at->stage = 1;
+	}
+	for (; at->node; at->node = list_node_next(at->node)) {
+		struct slice bytes = list_node_bytes(at->node);
 
-		rdb_write_len(
-			w, list_node_is_plain(n) ? RDB_CONTAINER_PLAIN : RDB_CONTAINER_PACKED);
+		if (w->nr_bytes >= until)
+			return false;
+		rdb_write_len(w,
+			list_node_is_plain(at->node) ? RDB_CONTAINER_PLAIN : RDB_CONTAINER_PACKED);
 		rdb_write_string(w, bytes.ptr, bytes.len);
 	}
+	return true;
 }
 
 const struct rdb_codec rdb_list = {

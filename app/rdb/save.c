@@ -37,11 +37,13 @@ void rdb_save_value(struct rdb_writer *w, const struct entry *e)
 		return;
 	}
 	struct obj o = entry_obj(e);
+	struct rdb_part at = {0};
 
-	rdb_codec(entry_type(e))->write(w, &o);
+	rdb_codec(entry_type(e))->write(w, &o, &at, UINT64_MAX);
 }
 
-int rdb_save_entry(struct rdb_saver *s, int db, const struct entry *e)
+/* Ahead of the value. */
+static void begin_entry(struct rdb_saver *s, int db, const struct entry *e)
 {
 	struct slice name = entry_key(e);
 	struct rdb_key key = {
@@ -58,8 +60,59 @@ int rdb_save_entry(struct rdb_saver *s, int db, const struct entry *e)
 		s->db = db;
 	}
 	rdb_write_key_begin(&s->writer, &key, rdb_save_form(e));
+}
+
+int rdb_save_entry(struct rdb_saver *s, int db, const struct entry *e)
+{
+	begin_entry(s, db, e);
 	rdb_save_value(&s->writer, e);
 	return rdb_write_record_end(&s->writer);
+}
+
+static bool blob_part(
+	struct rdb_writer *w, const struct blob *b, struct rdb_part *at, uint64_t until)
+{
+	size_t left = b->len - at->unit, room;
+
+	if (at->stage == 0) {
+		rdb_write_len(w, b->len);
+		at->stage = 1;
+	}
+	room = until > w->nr_bytes ? until - w->nr_bytes : 0;
+	if (left > room)
+		left = room;
+	rdb_write_raw(w, b->data + at->unit, left);
+	at->unit += left;
+	return at->unit == b->len;
+}
+
+static bool value_part(
+	struct rdb_writer *w, const struct entry *e, struct rdb_part *at, uint64_t until)
+{
+	if (entry_type(e) == OBJ_STRING && entry_blob(e))
+		return blob_part(w, entry_blob(e), at, until);
+	if (entry_type(e) == OBJ_STRING) {
+		rdb_save_value(w, e);
+		return true;
+	}
+	struct obj o = entry_obj(e);
+
+	return rdb_codec(entry_type(e))->write(w, &o, at, until);
+}
+
+bool rdb_save_entry_part(struct rdb_saver *s, int db, const struct entry *e, struct rdb_part *at,
+	uint64_t max, int *rc)
+{
+	struct rdb_writer *w = &s->writer;
+	uint64_t until = max < UINT64_MAX - w->nr_bytes ? w->nr_bytes + max : UINT64_MAX;
+	bool done;
+
+	if (!at->begun)
+		begin_entry(s, db, e);
+	at->begun = true;
+	done = value_part(w, e, at, until);
+	*rc = rdb_write_record_end(w);
+	return done || *rc;
 }
 
 int rdb_saver_fini(struct rdb_saver *s)

@@ -6,6 +6,7 @@
 #define MILLRACE_APP_RDB_SAVE_H
 
 #include "app/keyspace/keyspace.h"
+#include "app/rdb/codec.h"
 #include "repl/rdb_write.h"
 
 #include <stdbool.h>
@@ -23,6 +24,12 @@ struct rdb_saver {
 void rdb_saver_init(struct rdb_saver *s, int (*write)(void *ctx, const void *data, size_t len),
 	void *ctx, bool compress);
 int rdb_save_entry(struct rdb_saver *s, int db, const struct entry *e);
+/* The same in parts: of about max bytes, each beginning where the one before has ended (*at all
+ * zeros: at the beginning). True: it is complete, or the error makes it so. What the entry holds
+ * must not change between them, and nothing else may be saved. Elements are never divided, but long
+ * strings are, and are not compressed then. */
+bool rdb_save_entry_part(struct rdb_saver *s, int db, const struct entry *e, struct rdb_part *at,
+	uint64_t max, int *rc);
 int rdb_saver_fini(struct rdb_saver *s); /* 0 or the sticky error */
 /* A value alone: the type that stands ahead of it, and its bytes, which the writer may hold back
  * until rdb_write_record_end(). */

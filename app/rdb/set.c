@@ -63,17 +63,20 @@ static enum rdb_type set_form(const struct obj *o)
 	return o->enc == OBJ_ENC_INTSET ? RDB_TYPE_SET_INTSET : RDB_TYPE_SET;
 }
 
-static void set_write(struct rdb_writer *w, const struct obj *o)
+static void write_member(struct rdb_writer *w, const struct entry *e)
 {
-	struct set_iter it = set_iter(o);
+	struct slice member = entry_key(e);
 
-	if (o->enc == OBJ_ENC_INTSET) {
-		rdb_write_string(w, o->ptr, intset_bytes(o->ptr));
-		return;
-	}
-	rdb_write_len(w, set_count(o));
-	for (struct lp_val m; set_next(&it, &m);)
-		rdb_write_val(w, &m);
+	rdb_write_string(w, member.ptr, member.len);
+}
+
+static bool set_write(
+	struct rdb_writer *w, const struct obj *o, struct rdb_part *at, uint64_t until)
+{
+	if (o->enc != OBJ_ENC_INTSET)
+		return rdb_write_dict(w, o->ptr, at, until, write_member);
+	rdb_write_string(w, o->ptr, intset_bytes(o->ptr));
+	return true;
 }
 
 const struct rdb_codec rdb_set = {

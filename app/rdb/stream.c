@@ -219,75 +219,143 @@ static void write_lens(struct rdb_writer *w, const struct stream_id *id)
 	rdb_write_len(w, id->seq);
 }
 
-static void write_blocks(struct rdb_writer *w, const struct stream *s)
+/* Where the writing of a stream is; each stage ends early when it has written enough. */
+enum {
+	STAGE_BEGIN,
+	STAGE_BLOCKS,
+	STAGE_GROUP, /* the next one begins, if there is one */
+	STAGE_PENDING,
+	STAGE_CONSUMER, /* the next one begins, if the group has one */
+	STAGE_OWN,
+	STAGE_END,
+};
+
+static struct stream_group *group_at(const struct rdb_part *at)
 {
-	struct tree_pos pos = stream_block_first(s);
+	return stream_group_at(&at->group);
+}
 
-	rdb_write_len(w, s->blocks.nr);
-	for (; tree_pos_ok(&pos); tree_next(&pos)) {
-		const struct stream_block *block = stream_block_at(&pos);
+/* False: there is more. */
+static bool write_blocks(
+	struct rdb_writer *w, const struct stream *s, struct rdb_part *at, uint64_t until)
+{
+	for (; tree_pos_ok(&at->pos); tree_next(&at->pos)) {
+		const struct stream_block *block = stream_block_at(&at->pos);
 
+		if (w->nr_bytes >= until)
+			return false;
 		rdb_write_len(w, sizeof(block->id)); /* a string of that length */
 		rdb_write_id(w, block->id.ms, block->id.seq);
 		rdb_write_string(w, block->lp, lp_bytes(block->lp));
 	}
-}
-
-static void write_pending(struct rdb_writer *w, const struct stream_group *g)
-{
-	struct tree_pos pos;
-	const struct stream_pending *p = stream_pending_from(g, NULL, &STREAM_ID_MIN, &pos);
-
-	rdb_write_len(w, g->pending.nr);
-	for (; p; p = stream_pending_next(g, NULL, &pos)) {
-		rdb_write_id(w, p->id.ms, p->id.seq);
-		rdb_write_u64(w, (uint64_t)p->time_ms);
-		rdb_write_len(w, p->count);
-	}
-}
-
-static void write_consumer(
-	struct rdb_writer *w, const struct stream_group *g, const struct stream_consumer *consumer)
-{
-	struct tree_pos pos;
-	const struct stream_pending *p = stream_pending_from(g, consumer, &STREAM_ID_MIN, &pos);
-
-	rdb_write_string(w, consumer->name.bytes, consumer->name.len);
-	rdb_write_u64(w, (uint64_t)consumer->seen_ms);
-	rdb_write_len(w, consumer->pending.nr);
-	for (; p; p = stream_pending_next(g, consumer, &pos))
-		rdb_write_id(w, p->id.ms, p->id.seq);
-}
-
-static void write_group(struct rdb_writer *w, const struct stream_group *g)
-{
-	struct tree_pos pos;
-
-	rdb_write_string(w, g->name.bytes, g->name.len);
-	write_lens(w, &g->last_id);
-	rdb_write_len(w, (uint64_t)g->entries_read);
-	write_pending(w, g);
-	rdb_write_len(w, g->consumers.nr);
-	for (const struct stream_consumer *one = stream_consumer_first(g, &pos); one;
-		one = stream_consumer_next(&pos))
-		write_consumer(w, g, one);
-}
-
-static void stream_write(struct rdb_writer *w, const struct obj *o)
-{
-	const struct stream *s = stream_of(o);
-	struct tree_pos pos;
-
-	write_blocks(w, s);
 	rdb_write_len(w, s->nr);
 	write_lens(w, &s->last_id);
 	write_lens(w, &s->first_id);
 	write_lens(w, &s->max_deleted_id);
 	rdb_write_len(w, s->entries_added);
 	rdb_write_len(w, s->groups.nr);
-	for (const struct stream_group *g = stream_group_first(s, &pos); g;
-		g = stream_group_next(&pos))
-		write_group(w, g);
+	stream_group_first(s, &at->group);
+	at->stage = STAGE_GROUP;
+	return true;
+}
+
+static bool write_group(struct rdb_writer *w, struct rdb_part *at)
+{
+	const struct stream_group *g = group_at(at);
+
+	if (!g) {
+		at->stage = STAGE_END;
+		return true;
+	}
+	rdb_write_string(w, g->name.bytes, g->name.len);
+	write_lens(w, &g->last_id);
+	rdb_write_len(w, (uint64_t)g->entries_read);
+	rdb_write_len(w, g->pending.nr);
+	stream_pending_from(g, NULL, &STREAM_ID_MIN, &at->pos);
+	at->stage = STAGE_PENDING;
+	return true;
+}
+
+static bool write_pending(struct rdb_writer *w, struct rdb_part *at, uint64_t until)
+{
+	const struct stream_group *g = group_at(at);
+
+	for (const struct stream_pending *p = stream_pending_at(g, NULL, &at->pos); p;
+		p = stream_pending_next(g, NULL, &at->pos)) {
+		if (w->nr_bytes >= until)
+			return false;
+		rdb_write_id(w, p->id.ms, p->id.seq);
+		rdb_write_u64(w, (uint64_t)p->time_ms);
+		rdb_write_len(w, p->count);
+	}
+	rdb_write_len(w, g->consumers.nr);
+	stream_consumer_first(g, &at->consumer);
+	at->stage = STAGE_CONSUMER;
+	return true;
+}
+
+static bool write_consumer(struct rdb_writer *w, struct rdb_part *at)
+{
+	const struct stream_group *g = group_at(at);
+	const struct stream_consumer *consumer = stream_consumer_at(&at->consumer);
+
+	if (!consumer) {
+		stream_group_next(&at->group);
+		at->stage = STAGE_GROUP;
+		return true;
+	}
+	rdb_write_string(w, consumer->name.bytes, consumer->name.len);
+	rdb_write_u64(w, (uint64_t)consumer->seen_ms);
+	rdb_write_len(w, consumer->pending.nr);
+	stream_pending_from(g, consumer, &STREAM_ID_MIN, &at->pos);
+	at->stage = STAGE_OWN;
+	return true;
+}
+
+/* The IDs of what is pending with the consumer. */
+static bool write_own(struct rdb_writer *w, struct rdb_part *at, uint64_t until)
+{
+	const struct stream_group *g = group_at(at);
+	const struct stream_consumer *consumer = stream_consumer_at(&at->consumer);
+
+	for (const struct stream_pending *p = stream_pending_at(g, consumer, &at->pos); p;
+		p = stream_pending_next(g, consumer, &at->pos)) {
+		if (w->nr_bytes >= until)
+			return false;
+		rdb_write_id(w, p->id.ms, p->id.seq);
+	}
+	stream_consumer_next(&at->consumer);
+	at->stage = STAGE_CONSUMER;
+	return true;
+}
+
+static bool write_stage(
+	struct rdb_writer *w, const struct stream *s, struct rdb_part *at, uint64_t until)
+{
+	switch (at->stage) {
+	case STAGE_BLOCKS: return write_blocks(w, s, at, until);
+	case STAGE_GROUP: return write_group(w, at);
+	case STAGE_PENDING: return write_pending(w, at, until);
+	case STAGE_CONSUMER: return write_consumer(w, at);
+	default: return write_own(w, at, until);
+	}
+}
+
+static bool stream_write(
+	struct rdb_writer *w, const struct obj *o, struct rdb_part *at, uint64_t until)
+{
+	const struct stream *s = stream_of(o);
+
+	if (at->stage == STAGE_BEGIN) {
+		rdb_write_len(w, s->blocks.nr);
+		at->pos = stream_block_first(s);
+		at->stage = STAGE_BLOCKS;
+	}
+	while (at->stage != STAGE_END) {
+		if (w->nr_bytes >= until || !write_stage(w, s, at, until))
+			return false;
+	}
+	return true;
 }
 
 const struct rdb_codec rdb_stream = {

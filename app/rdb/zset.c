@@ -98,19 +98,30 @@ static enum rdb_type zset_form(const struct obj *o)
 }
 
 /* The last comes first, as Redis writes them: whoever loads them finds each at the front. */
-static void zset_write(struct rdb_writer *w, const struct obj *o)
+static bool zset_write(
+	struct rdb_writer *w, const struct obj *o, struct rdb_part *at, uint64_t until)
 {
-	struct zset_pos pos;
+	struct zset_pos *pos = &at->zset;
+	bool more = true;
 
 	if (o->enc == OBJ_ENC_LISTPACK) {
 		rdb_write_string(w, o->ptr, lp_bytes(o->ptr));
-		return;
+		return true;
 	}
-	rdb_write_len(w, zset_count(o));
-	for (bool more = zset_last(o, &pos); more; more = zset_prev(&pos)) {
-		rdb_write_string(w, pos.member.ptr, pos.member.len);
-		rdb_write_double(w, pos.score);
+	if (at->stage == 0) {
+		rdb_write_len(w, zset_count(o));
+		more = zset_last(o, pos);
+		at->stage = 1;
 	}
+	pos->o = o; /* the handle may be another one */
+	while (more) {
+		if (w->nr_bytes >= until)
+			return false;
+		rdb_write_string(w, pos->member.ptr, pos->member.len);
+		rdb_write_double(w, pos->score);
+		more = zset_prev(pos);
+	}
+	return true;
 }
 
 const struct rdb_codec rdb_zset = {

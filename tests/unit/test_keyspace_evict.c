@@ -84,7 +84,7 @@ static void nothing_is_evicted_without_a_policy(void **state)
 	struct keyspace *ks = make(1, 1);
 
 	set(ks, 0, "k", "v");
-	assert_int_equal(ks_evict_one(ks, 0, T0, NULL, NULL), 0);
+	assert_int_equal(ks_evict_one(ks, 0, T0, false, NULL, NULL), 0);
 	destroy(ks, used);
 }
 
@@ -105,7 +105,7 @@ static void every_policy_empties_what_it_may(void **state)
 			else
 				set(ks, i % 3, name, "v");
 		}
-		while (ks_evict_one(ks, 0, T0, removed, &log) > 0)
+		while (ks_evict_one(ks, 0, T0, false, removed, &log) > 0)
 			;
 		assert_int_equal(log.nr, only_ttl ? 150 : 300);
 		for (int db = 0; db < 3; db++) {
@@ -136,7 +136,7 @@ static unsigned old_victims(enum ks_policy policy, unsigned samples)
 		}
 	}
 	for (int i = 0; i < 200; i++) {
-		assert_true(ks_evict_one(ks, 0, T0 + 100000, removed, &log) > 0);
+		assert_true(ks_evict_one(ks, 0, T0 + 100000, false, removed, &log) > 0);
 		nr_old += atoi(log.last + 1) < 500;
 	}
 	ks_destroy(&ks);
@@ -176,10 +176,10 @@ static void eviction_reaches_the_last_key_of_many_partitions(void **state)
 
 	ks_set_policy(ks, KS_ALLKEYS_LRU, 5, 10, 1);
 	set(ks, 11, "only", "v");
-	assert_true(ks_evict_one(ks, 0, T0, removed, &log) > 0);
+	assert_true(ks_evict_one(ks, 0, T0, false, removed, &log) > 0);
 	assert_string_equal(log.last, "only");
 	assert_int_equal(log.last_db, 11);
-	assert_int_equal(ks_evict_one(ks, 0, T0, removed, &log), 0);
+	assert_int_equal(ks_evict_one(ks, 0, T0, false, removed, &log), 0);
 	destroy(ks, used);
 }
 
@@ -193,9 +193,9 @@ static void eviction_passes_over_a_busy_partition(void **state)
 	set(ks, 0, "a", "v");
 	part = key_of(ks, "a").part;
 	assert_true(ks_part_trylock(ks, part));
-	assert_int_equal(ks_evict_one(ks, 0, T0, NULL, NULL), 0);
+	assert_int_equal(ks_evict_one(ks, 0, T0, false, NULL, NULL), 0);
 	ks_part_unlock(ks, part);
-	assert_true(ks_evict_one(ks, 0, T0, NULL, NULL) > 0);
+	assert_true(ks_evict_one(ks, 0, T0, false, NULL, NULL) > 0);
 	destroy(ks, used);
 }
 

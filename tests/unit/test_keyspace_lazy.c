@@ -7,11 +7,36 @@
 #include "app/keyspace/types/hash.h"
 #include "app/keyspace/types/list.h"
 #include "app/keyspace/types/set.h"
+#include "app/keyspace/types/stream.h"
 #include "app/keyspace/types/zset.h"
 
 #define LARGE 2000
+/* In a slice of 50; the nodes of a stream's trees have 1 KB. */
+#define SLICE_MOST 60000u
 
-static const struct obj_limits lim = {.list_max_listpack_size = 4};
+static const struct obj_limits lim = {
+	.list_max_listpack_size = 4, .stream_node_max_bytes = 4096, .stream_node_max_entries = 4};
+
+/* A group whose consumers have what is pending. */
+static void add_group(struct stream *s, unsigned nr)
+{
+	struct slice name = {"some", 4};
+	struct stream_id id = {0, 0};
+	struct stream_group *g = stream_group_create(s, &name, &id, STREAM_READ_UNKNOWN);
+
+	assert_non_null(g);
+	for (unsigned i = 0; i < nr; i++) {
+		char text[32];
+		struct stream_consumer *one;
+
+		name = (struct slice){text, (size_t)snprintf(text, sizeof(text), "c%u", i % 3)};
+		one = stream_consumer_find(g, &name);
+		one = one ? one : stream_consumer_create(g, &name, T0);
+		assert_non_null(one);
+		id = (struct stream_id){i + 1, 0};
+		assert_non_null(stream_pending_assign(g, &id, one));
+	}
+}
 
 static struct obj make_obj(enum obj_type type, unsigned nr)
 {
@@ -34,11 +59,18 @@ static struct obj make_obj(enum obj_type type, unsigned nr)
 			assert_true(i > 0 || zset_create_skiplist(&o));
 			assert_true(zset_add(&o, text, name.len, i, NULL));
 			break;
+		case OBJ_STREAM:
+			assert_true(i > 0 || stream_make(&o));
+			assert_true(stream_add(stream_of(&o), &(struct stream_id){i + 1, 0},
+				(struct slice[]){name, value}, 1, &lim));
+			break;
 		default:
 			assert_true(i > 0 || list_make(&o));
 			assert_true(list_push(&o, LIST_RIGHT, text, name.len, 4));
 		}
 	}
+	if (type == OBJ_STREAM && nr == LARGE)
+		add_group(stream_of(&o), nr);
 	return o;
 }
 
@@ -58,7 +90,8 @@ static void touch(struct keyspace *ks, const char *key)
 	ks_del(ks, 0, 0, set(ks, 0, key, "value"));
 }
 
-static const enum obj_type types[] = {OBJ_LIST, OBJ_SET, OBJ_HASH, OBJ_ZSET};
+static const enum obj_type types[] = {OBJ_LIST, OBJ_SET, OBJ_HASH, OBJ_ZSET, OBJ_STREAM};
+#define NR_TYPES (sizeof(types) / sizeof(types[0]))
 
 static void large_ones_are_freed_in_slices(void **state)
 {
@@ -67,7 +100,7 @@ static void large_ones_are_freed_in_slices(void **state)
 
 	set(ks, 0, "other", "value");
 	touch(ks, "large");
-	for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+	for (unsigned i = 0; i < NR_TYPES; i++) {
 		size_t before = mem_used(), last;
 		unsigned slices = 1;
 
@@ -80,7 +113,7 @@ static void large_ones_are_freed_in_slices(void **state)
 		assert_true(last > before + LARGE);
 		for (; ks_reclaim(ks, 50); slices++) {
 			assert_true(mem_used() <= last);
-			assert_true(last - mem_used() < 16384);
+			assert_true(last - mem_used() < SLICE_MOST);
 			last = mem_used();
 		}
 		assert_true(slices >= LARGE / 4 / 60);
@@ -104,7 +137,7 @@ static void small_ones_go_at_once(void **state)
 	touch(ks, "small");
 	touch(ks, "string");
 	before = mem_used();
-	for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+	for (unsigned i = 0; i < NR_TYPES; i++) {
 		ks_unlink(ks, 0, 0, put(ks, "small", types[i], 60));
 		assert_int_equal(mem_used(), before);
 	}
@@ -119,11 +152,53 @@ static void half_freed_ones_go_with_the_keyspace(void **state)
 	size_t used = mem_used();
 	struct keyspace *ks = make(4, 1);
 
-	for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+	for (unsigned i = 0; i < NR_TYPES; i++)
 		ks_unlink(ks, 0, 0, put(ks, "large", types[i], LARGE));
-	assert_int_equal(ks_lazy_pending(ks), 4);
+	assert_int_equal(ks_lazy_pending(ks), NR_TYPES);
 	for (unsigned i = 0; i < 3; i++)
 		assert_true(ks_reclaim(ks, 100));
+	destroy(ks, used);
+}
+
+static void large_ones_of_an_emptied_database_go_in_slices(void **state)
+{
+	size_t used = mem_used();
+	struct keyspace *ks = make(1, 1);
+	char name[32];
+
+	for (unsigned i = 0; i < NR_TYPES; i++) {
+		snprintf(name, sizeof(name), "large%u", i);
+		put(ks, name, types[i], LARGE);
+	}
+	ks_flush(ks, 0, 0);
+	assert_int_equal(ks_lazy_pending(ks), NR_TYPES);
+	for (bool more = true; more;) {
+		size_t before = mem_used();
+
+		more = ks_reclaim(ks, 50);
+		assert_true(before - mem_used() < SLICE_MOST);
+	}
+	assert_int_equal(ks_lazy_pending(ks), 0);
+	assert_int_equal(ks_lazy_freed(ks), NR_TYPES);
+	destroy(ks, used);
+}
+
+static void an_evicted_one_goes_in_slices_when_asked_for(void **state)
+{
+	size_t used = mem_used();
+	struct keyspace *ks = make(1, 1);
+	size_t before;
+
+	ks_set_policy(ks, KS_ALLKEYS_RANDOM, 5, 10, 1);
+	touch(ks, "large");
+	before = mem_used();
+	put(ks, "large", OBJ_HASH, LARGE);
+	assert_true(ks_evict_one(ks, 0, T0, true, NULL, NULL) > LARGE);
+	assert_true(mem_used() > before + LARGE);
+	assert_int_equal(ks_lazy_pending(ks), 1);
+	put(ks, "large", OBJ_HASH, LARGE);
+	assert_true(ks_evict_one(ks, 0, T0, false, NULL, NULL) > LARGE);
+	assert_int_equal(ks_lazy_pending(ks), 1);
 	destroy(ks, used);
 }
 
@@ -149,6 +224,8 @@ int main(void)
 		cmocka_unit_test(large_ones_are_freed_in_slices),
 		cmocka_unit_test(small_ones_go_at_once),
 		cmocka_unit_test(half_freed_ones_go_with_the_keyspace),
+		cmocka_unit_test(large_ones_of_an_emptied_database_go_in_slices),
+		cmocka_unit_test(an_evicted_one_goes_in_slices_when_asked_for),
 		cmocka_unit_test(emptied_databases_are_counted),
 	};
 

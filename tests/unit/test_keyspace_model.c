@@ -83,7 +83,7 @@ static void assert_same(const struct entry *e, const struct model_key *m)
 
 /* --- the snapshot's side --- */
 
-static void save(void *ctx, unsigned core, int db, const struct entry *e)
+static size_t save(void *ctx, unsigned core, int db, const struct entry *e)
 {
 	struct world *w = ctx;
 	struct model_key *m = &w->cut[db][name_index(entry_key(e))];
@@ -93,11 +93,12 @@ static void save(void *ctx, unsigned core, int db, const struct entry *e)
 	assert_same(e, m);
 	m->there = false;
 	w->nr_saved++;
+	return 1;
 }
 
 static void snap_begin(struct world *w)
 {
-	struct ks_snap_ops ops = {save, w};
+	struct ks_snap_ops ops = {.save = save, .ctx = w};
 
 	memcpy(w->cut, w->dbs, sizeof(model_db) * NR_DBS);
 	memset(w->cursor, 0, sizeof(w->cursor));

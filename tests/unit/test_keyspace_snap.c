@@ -13,7 +13,7 @@ struct saved {
 	char lines[MAX_SAVED][64];
 };
 
-static void save(void *ctx, unsigned core, int db, const struct entry *e)
+static size_t save(void *ctx, unsigned core, int db, const struct entry *e)
 {
 	struct saved *s = ctx;
 	char buf[KS_INT_STR_MAX];
@@ -23,6 +23,7 @@ static void save(void *ctx, unsigned core, int db, const struct entry *e)
 	assert_true(s->nr < MAX_SAVED);
 	snprintf(s->lines[s->nr++], sizeof(s->lines[0]), "%d %.*s=%.*s@%lld", db, (int)key.len,
 		key.ptr, (int)val.len, val.ptr, (long long)entry_expire(e));
+	return 1;
 }
 
 static unsigned times_saved(const struct saved *s, const char *line)
@@ -37,7 +38,7 @@ static unsigned times_saved(const struct saved *s, const char *line)
 static struct saved *begin(struct keyspace *ks)
 {
 	struct saved *s = calloc(1, sizeof(*s));
-	struct ks_snap_ops ops = {save, s};
+	struct ks_snap_ops ops = {.save = save, .ctx = s};
 
 	assert_non_null(s);
 	ks_snap_begin(ks, &ops);
@@ -161,7 +162,7 @@ static void expiry_and_eviction_save_what_they_remove(void **state)
 	free(s);
 	set(ks, 0, "k", "old");
 	s = begin(ks);
-	assert_true(ks_evict_one(ks, 0, T0, NULL, NULL) > 0);
+	assert_true(ks_evict_one(ks, 0, T0, false, NULL, NULL) > 0);
 	assert_int_equal(times_saved(s, "0 k=old@-1"), 1);
 	ks_snap_end(ks);
 	free(s);
@@ -238,7 +239,7 @@ static void given_up_snapshots_never_confuse_a_later_one(void **state)
 	size_t used = mem_used();
 	struct keyspace *ks = make(2, 1);
 	static struct saved s;
-	struct ks_snap_ops ops = {save, &s};
+	struct ks_snap_ops ops = {.save = save, .ctx = &s};
 
 	set(ks, 0, "k", "v");
 	for (int distance = 65530; distance < 65540; distance++) {

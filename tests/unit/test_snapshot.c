@@ -269,7 +269,8 @@ static void seal_wants_all_streams_done(void **state)
 	assert_int_equal(snap_begin(f.pool, 0, &snap), 0);
 	assert_int_equal(snap_stream_open(snap, 0, &stream), 0);
 	assert_int_equal(snap_stream_open(snap, 0, &stream), -EBUSY);
-	assert_int_equal(snap_stream_open(snap, FIXTURE_WRITERS, &stream), -EINVAL);
+	assert_int_equal(
+		snap_stream_open(snap, SNAP_STREAMS_EACH * FIXTURE_WRITERS, &stream), -EINVAL);
 	assert_int_equal(snap_seal(snap, "REDIS", 5, &some_meta, false), -EINVAL);
 	assert_int_equal(snap_publish(&snap), -EINVAL);
 	snap_abort(&snap);

@@ -45,7 +45,7 @@ bool dict_destroy_part(struct dict **d, uint64_t *at, unsigned max)
 		if (nr >= max)
 			return false;
 		/* an empty unit costs time too */
-		nr += 1 + table_unit_free(&(*d)->t, *at);
+		nr += 1 + table_unit_free(&(*d)->t, *at, NULL, NULL);
 	}
 	table_fini(&(*d)->t);
 	mem_free(*d);

@@ -102,9 +102,33 @@ static void ops_free(struct obj *o)
 	mem_free(s);
 }
 
+/* The first group stands for all, as in Redis. */
 static size_t ops_nr_parts(const struct obj *o)
 {
-	return stream_of(o)->blocks.nr;
+	const struct stream *s = stream_of(o);
+	struct tree_pos pos;
+	const struct stream_group *g = stream_group_first(s, &pos);
+
+	return s->blocks.nr + (g ? s->groups.nr * (1 + g->pending.nr) : 0);
+}
+
+static bool ops_free_parts(struct obj *o, uint64_t *at, unsigned max)
+{
+	struct stream *s = stream_of(o);
+
+	for (; s->blocks.nr > 0; max--) {
+		struct tree_pos pos = tree_last(&s->blocks, &stream_block_kind);
+		struct stream_id id = stream_block_at(&pos)->id;
+
+		if (max == 0)
+			return false;
+		stream_block_remove(s, &id);
+	}
+	if (!stream_groups_free_parts(s, &max))
+		return false;
+	mem_free(s);
+	o->ptr = NULL;
+	return true;
 }
 
 static bool blocks_copy(const struct stream *from, struct stream *to)
@@ -194,6 +218,7 @@ static void ops_digest(const struct obj *o, struct obj_digest *d)
 const struct obj_ops stream_ops = {
 	.free = ops_free,
 	.nr_parts = ops_nr_parts,
+	.free_parts = ops_free_parts,
 	.copy = ops_copy,
 	.count = ops_count,
 	.mem = ops_mem,

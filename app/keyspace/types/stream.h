@@ -179,6 +179,7 @@ void stream_group_destroy(struct stream *s, struct stream_group *g);
 /* In the order of their names; NULL: no more. */
 struct stream_group *stream_group_first(const struct stream *s, struct tree_pos *pos);
 struct stream_group *stream_group_next(struct tree_pos *pos);
+struct stream_group *stream_group_at(const struct tree_pos *pos);
 
 struct stream_consumer *stream_consumer_find(
 	const struct stream_group *g, const struct slice *name);
@@ -188,6 +189,7 @@ struct stream_consumer *stream_consumer_create(
 void stream_consumer_destroy(struct stream_group *g, struct stream_consumer *consumer);
 struct stream_consumer *stream_consumer_first(const struct stream_group *g, struct tree_pos *pos);
 struct stream_consumer *stream_consumer_next(struct tree_pos *pos);
+struct stream_consumer *stream_consumer_at(const struct tree_pos *pos);
 
 struct stream_pending *stream_pending_find(
 	const struct stream_group *g, const struct stream_id *id);
@@ -203,6 +205,8 @@ struct stream_pending *stream_pending_from(const struct stream_group *g,
 	const struct stream_consumer *consumer, const struct stream_id *id, struct tree_pos *pos);
 struct stream_pending *stream_pending_next(
 	const struct stream_group *g, const struct stream_consumer *consumer, struct tree_pos *pos);
+struct stream_pending *stream_pending_at(const struct stream_group *g,
+	const struct stream_consumer *consumer, const struct tree_pos *pos);
 /* The group's last one. */
 struct stream_pending *stream_pending_last(const struct stream_group *g);
 

@@ -129,6 +129,11 @@ struct stream_consumer *stream_consumer_next(struct tree_pos *pos)
 	return named_at(&stream_consumer_kind, pos);
 }
 
+struct stream_consumer *stream_consumer_at(const struct tree_pos *pos)
+{
+	return named_at(&stream_consumer_kind, pos);
+}
+
 /* --- groups --- */
 
 struct stream_group *stream_group_find(const struct stream *s, const struct slice *name)
@@ -188,6 +193,44 @@ struct stream_group *stream_group_next(struct tree_pos *pos)
 	return named_at(&stream_group_kind, pos);
 }
 
+struct stream_group *stream_group_at(const struct tree_pos *pos)
+{
+	return named_at(&stream_group_kind, pos);
+}
+
+static bool consumers_free_parts(struct stream_group *g, unsigned *max)
+{
+	struct tree_pos pos;
+
+	for (struct stream_consumer *one; (one = stream_consumer_first(g, &pos));) {
+		struct slice name = stream_name_text(&one->name);
+
+		if (!tree_clear_parts(&one->pending, max) || *max == 0)
+			return false;
+		tree_remove(&g->consumers, &stream_consumer_kind, &name);
+		mem_free(one);
+		--*max;
+	}
+	return true;
+}
+
+bool stream_groups_free_parts(struct stream *s, unsigned *max)
+{
+	struct tree_pos pos;
+
+	for (struct stream_group *g; (g = stream_group_first(s, &pos));) {
+		struct slice name = stream_name_text(&g->name);
+
+		if (!consumers_free_parts(g, max) || !tree_clear_parts(&g->pending, max) ||
+			*max == 0)
+			return false;
+		tree_remove(&s->groups, &stream_group_kind, &name);
+		mem_free(g);
+		--*max;
+	}
+	return true;
+}
+
 void stream_groups_free(struct stream *s)
 {
 	struct tree_pos pos;
@@ -236,7 +279,7 @@ bool stream_pending_drop(struct stream_group *g, const struct stream_id *id)
 	return true;
 }
 
-static struct stream_pending *pending_at(const struct stream_group *g,
+struct stream_pending *stream_pending_at(const struct stream_group *g,
 	const struct stream_consumer *consumer, const struct tree_pos *pos)
 {
 	if (!tree_pos_ok(pos))
@@ -251,21 +294,21 @@ struct stream_pending *stream_pending_from(const struct stream_group *g,
 {
 	*pos = consumer ? tree_ceil(&consumer->pending, &stream_own_kind, id)
 			: tree_ceil(&g->pending, &stream_pending_kind, id);
-	return pending_at(g, consumer, pos);
+	return stream_pending_at(g, consumer, pos);
 }
 
 struct stream_pending *stream_pending_next(
 	const struct stream_group *g, const struct stream_consumer *consumer, struct tree_pos *pos)
 {
 	tree_next(pos);
-	return pending_at(g, consumer, pos);
+	return stream_pending_at(g, consumer, pos);
 }
 
 struct stream_pending *stream_pending_last(const struct stream_group *g)
 {
 	struct tree_pos pos = tree_last(&g->pending, &stream_pending_kind);
 
-	return pending_at(g, NULL, &pos);
+	return stream_pending_at(g, NULL, &pos);
 }
 
 /* --- copies and memory --- */

@@ -94,6 +94,8 @@ void stream_block_remove(struct stream *s, const struct stream_id *id);
 /* The first entry is gone, or others: first_id. */
 void stream_first_settle(struct stream *s);
 void stream_groups_free(struct stream *s);
+/* Frees about *max allocations, and takes them off. True: all groups are gone. */
+bool stream_groups_free_parts(struct stream *s, unsigned *max);
 bool stream_groups_copy(const struct stream *from, struct stream *to);
 size_t stream_groups_mem(const struct stream *s);
 

@@ -26,6 +26,29 @@ void tree_clear(struct tree *t, const struct tree_kind *kind)
 	tree_init(t);
 }
 
+/* True: the node is gone. */
+static bool free_some_below(void *node, unsigned depth, unsigned *max)
+{
+	struct tree_inner *inner = node;
+
+	for (; depth > 1 && inner->nr > 0; inner->nr--)
+		if (!free_some_below(inner->child[inner->nr - 1], depth - 1, max))
+			return false;
+	if (*max == 0)
+		return false;
+	--*max;
+	mem_free(node);
+	return true;
+}
+
+bool tree_clear_parts(struct tree *t, unsigned *max)
+{
+	if (t->root && !free_some_below(t->root, t->depth, max))
+		return false;
+	tree_init(t);
+	return true;
+}
+
 static struct tree_leaf *leaf_of(
 	const struct tree *t, const struct tree_kind *kind, const void *key)
 {

@@ -51,6 +51,9 @@ static inline void tree_init(struct tree *t)
 }
 /* Frees the nodes; what items refer to is the caller's. */
 void tree_clear(struct tree *t, const struct tree_kind *kind);
+/* The same in parts: frees up to *max nodes, and takes them off. True: it is empty. Until then
+ * nothing else may be done with the tree. */
+bool tree_clear_parts(struct tree *t, unsigned *max);
 
 /* Adds a copy of the item, whose key is not there yet. NULL: no memory, nothing has changed. */
 void *tree_add(struct tree *t, const struct tree_kind *kind, const void *key, const void *item);
