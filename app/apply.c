@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "app/apply.h"
 
+#include "app/apply_priv.h"
 #include "app/commands/command.h"
 #include "app/commands/dispatch.h"
 #include "app/commands/encode.h"
@@ -16,25 +17,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A command of a MULTI..EXEC run, as a range of the run's bytes. */
-struct queued {
-	size_t off, len;
-};
-
-struct apply {
-	struct client *client;
-	struct resp_parser parser;
-	bool replay;
-	struct encbuf in; /* received, not yet executed; a run stays here until its EXEC */
-	size_t pos;       /* parsed so far (bytes of a run under way lie before it) */
-	size_t start;     /* first byte not executed: equals pos outside a run */
-	bool in_run;
-	struct queued *queue;
-	size_t nr_queued, cap_queued;
-	uint64_t nr_commands;
-	const char *error;
-};
 
 struct apply *apply_create(struct app_core *ac, bool replay)
 {
@@ -102,8 +84,7 @@ const char *apply_error(const struct apply *a)
 	return a->error;
 }
 
-/* Executes the command in the client's argv. Its partitions are locked. */
-static void execute(struct apply *a, const struct command *cmd)
+void apply_execute(struct apply *a, const struct command *cmd)
 {
 	struct client *c = a->client;
 	uint64_t errors = c->ac->error_replies;
@@ -139,8 +120,7 @@ static struct resp_limits stream_limits(struct apply *a)
 	};
 }
 
-/* Parses the command at off of the kept bytes into the client. */
-static enum resp_status parse_at(struct apply *a, size_t off, size_t *used)
+enum resp_status apply_parse_at(struct apply *a, size_t off, size_t *used)
 {
 	struct client *c = a->client;
 	struct resp_limits limits = stream_limits(a);
@@ -152,8 +132,7 @@ static enum resp_status parse_at(struct apply *a, size_t off, size_t *used)
 	return st;
 }
 
-/* Room for the bytes in the log, or a replay that needs none. */
-static bool has_room(struct apply *a, size_t len)
+bool apply_has_room(struct apply *a, size_t len)
 {
 	int rc;
 
@@ -193,7 +172,7 @@ static bool run_is_held(struct apply *a)
 	for (size_t i = 0; ks_snap_active(c->srv->ks) && i < a->nr_queued; i++) {
 		const struct command *cmd;
 
-		parse_at(a, a->queue[i].off, &used);
+		apply_parse_at(a, a->queue[i].off, &used);
 		cmd = command_find(c, err, sizeof(err));
 		held |= cmd && command_held(c, cmd);
 	}
@@ -240,13 +219,13 @@ static bool execute_run(struct apply *a, size_t end)
 	int db = c->db;
 	size_t used;
 
-	if (!has_room(a, end - a->start))
+	if (!apply_has_room(a, end - a->start))
 		return false;
 	ks_lockset_init(&ls);
 	for (size_t i = 0; i < a->nr_queued; i++) {
 		char err[512];
 
-		parse_at(a, a->queue[i].off, &used);
+		apply_parse_at(a, a->queue[i].off, &used);
 		cmd = command_find(c, err, sizeof(err));
 		if (!cmd)
 			continue;
@@ -261,10 +240,10 @@ static bool execute_run(struct apply *a, size_t end)
 		return false;
 	}
 	for (size_t i = 0; i < a->nr_queued; i++) {
-		parse_at(a, a->queue[i].off, &used);
+		apply_parse_at(a, a->queue[i].off, &used);
 		cmd = find(a);
 		if (cmd)
-			execute(a, cmd);
+			apply_execute(a, cmd);
 	}
 	append(a, &ls, a->start, end - a->start);
 	unlock(a, &ls, scripts);
@@ -277,7 +256,7 @@ static bool execute_one(struct apply *a, const struct command *cmd, size_t end)
 	bool scripts = cmd && (cmd->flags & CMD_SCRIPT);
 	struct ks_lockset ls;
 
-	if (!has_room(a, end - a->start))
+	if (!apply_has_room(a, end - a->start))
 		return false;
 	ks_lockset_init(&ls);
 	if (cmd)
@@ -289,7 +268,7 @@ static bool execute_one(struct apply *a, const struct command *cmd, size_t end)
 		return false;
 	}
 	if (cmd)
-		execute(a, cmd);
+		apply_execute(a, cmd);
 	append(a, &ls, a->start, end - a->start);
 	unlock(a, &ls, scripts);
 	return true;
@@ -362,6 +341,18 @@ static bool step(struct apply *a, size_t end)
 	return true;
 }
 
+static void drop_executed(struct apply *a)
+{
+	if (a->start == 0)
+		return;
+	memmove(a->in.ptr, a->in.ptr + a->start, a->in.len - a->start);
+	a->in.len -= a->start;
+	a->pos -= a->start;
+	for (size_t i = 0; a->in_run && i < a->nr_queued; i++)
+		a->queue[i].off -= a->start;
+	a->start = 0;
+}
+
 bool apply_resume(struct apply *a)
 {
 	struct client *c = a->client;
@@ -369,8 +360,16 @@ bool apply_resume(struct apply *a)
 	c->now_ms = c->ac->now_ms;
 	while (a->pos < a->in.len && !a->error) {
 		size_t used = 0;
-		enum resp_status st = parse_at(a, a->pos, &used);
+		enum apply_took took = a->in_run ? APPLY_NONE : apply_group(a);
+		enum resp_status st;
 
+		if (took == APPLY_SOME)
+			continue;
+		if (took == APPLY_STUCK) {
+			drop_executed(a);
+			return a->error != NULL;
+		}
+		st = apply_parse_at(a, a->pos, &used);
 		if (st == RESP_MORE)
 			break;
 		if (st == RESP_ERR) {
@@ -383,14 +382,7 @@ bool apply_resume(struct apply *a)
 		}
 		a->pos += used;
 	}
-	if (a->start) { /* drop what has been executed */
-		memmove(a->in.ptr, a->in.ptr + a->start, a->in.len - a->start);
-		a->in.len -= a->start;
-		a->pos -= a->start;
-		for (size_t i = 0; a->in_run && i < a->nr_queued; i++)
-			a->queue[i].off -= a->start;
-		a->start = 0;
-	}
+	drop_executed(a);
 	return true;
 }
 
