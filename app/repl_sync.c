@@ -20,6 +20,9 @@
 #include <string.h>
 
 #define ACK_PERIOD_US (1000 * 1000)
+/* Over a device a master that was killed says nothing, until we say something to its successor. */
+#define ACK_DEVICE_US (100 * 1000)
+#define RTT_EVERY_US  (1000 * 1000)
 #define MAX_RECORD    (2ull << 30)
 
 /* A set that is being taken in. */
@@ -511,12 +514,25 @@ void repl_sync_work(struct app_core *ac)
 	obey_kill(r);
 	link_tick(r->link, ac->now_ms);
 	atomic_store_explicit(&r->link_state, link_state(r->link), memory_order_relaxed);
+	if (ac->now_us - r->rtt_us >= RTT_EVERY_US) {
+		const struct conn *conn = link_conn(r->link);
+
+		r->rtt_us = ac->now_us;
+		atomic_store(&r->link_rtt_us, conn ? conn_rtt_us(conn) : 0);
+	}
 	atomic_store_explicit(&r->link_io_ms, link_last_io_ms(r->link), memory_order_relaxed);
 	atomic_store_explicit(&r->link_down_ms, link_down_since_ms(r->link), memory_order_relaxed);
 	if (r->full) {
 		link_transfer(r->link, &done, &total);
 		atomic_store_explicit(&r->sync_total, total, memory_order_relaxed);
 	}
+}
+
+static uint64_t ack_period(const struct link *link)
+{
+	const struct conn *conn = link_conn(link);
+
+	return conn && conn_is_netdev(conn) ? ACK_DEVICE_US : ACK_PERIOD_US;
 }
 
 /* ACKs tell what is durable here: after the commit. */
@@ -531,7 +547,7 @@ void repl_sync_burst_end(struct app_core *ac)
 	durable = log_watermark(ac->srv->log);
 	asked = r->ack_due_off != UINT64_MAX && durable >= r->ack_due_off;
 	asked |= r->ack_bursts && durable > r->acked_off;
-	if (!asked && ac->now_us - r->ack_us < ACK_PERIOD_US)
+	if (!asked && ac->now_us - r->ack_us < ack_period(r->link))
 		return;
 	if (durable >= r->ack_due_off)
 		r->ack_due_off = UINT64_MAX;

@@ -11,6 +11,7 @@
 #include "app/control.h"
 #include "app/rdb/save.h"
 #include "app/repl_durable.h"
+#include "app/repl_observe.h"
 #include "app/repl_sync.h"
 #include "app/textbuf.h"
 #include "checks.h"
@@ -27,6 +28,7 @@
 #include <sys/random.h>
 
 #define GOOD_EVERY_US (100 * 1000)
+#define RTT_EVERY_US  (1000 * 1000)
 
 void repl_random_id(char id[41])
 {
@@ -47,6 +49,11 @@ int repl_create(struct server *srv, struct repl **out)
 
 	if (!r)
 		return -ENOMEM;
+	r->observe = calloc(1, sizeof(*r->observe));
+	if (!r->observe) {
+		free(r);
+		return -ENOMEM;
+	}
 	r->srv = srv;
 	rte_spinlock_init(&r->lock);
 	TAILQ_INIT(&r->replicas);
@@ -62,6 +69,7 @@ void repl_destroy(struct repl **rp)
 	if (!r)
 		return;
 	repl_sync_teardown(r);
+	free(r->observe);
 	free(r);
 	*rp = NULL;
 }
@@ -432,6 +440,10 @@ static void replica_check(struct app_core *ac, struct replica *rep)
 
 	bool waits = rep->state == REPLICA_WAIT_SNAPSHOT;
 
+	if (ac->now_us - rep->rtt_asked_us >= RTT_EVERY_US) {
+		rep->rtt_asked_us = ac->now_us;
+		atomic_store(&rep->rtt_us, conn_rtt_us(rep->conn));
+	}
 	replica_tick(rep, ac->now_ms);
 	if (waits && rep->state != REPLICA_WAIT_SNAPSHOT)
 		atomic_fetch_sub(&ac->srv->repl->snapshot_wanted, 1); /* given up */
@@ -512,6 +524,7 @@ void repl_core_work(struct app_core *ac)
 	if (ac->now_us - r->good_us >= GOOD_EVERY_US) {
 		r->good_us = ac->now_us;
 		count_good(ac);
+		repl_observe_note(ac);
 		repl_durable_update(ac->srv, ac->now_ms);
 	}
 }

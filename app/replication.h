@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct repl_observe; /* repl_observe.h */
 struct textbuf;
 struct apply; /* apply.h */
 
@@ -78,6 +79,9 @@ struct repl {
 	atomic_uint log_epoch;         /* grows when the log begins anew: old gates mean nothing */
 	atomic_ullong sync_full, sync_partial_ok, sync_partial_err;
 	struct repl_durable durable;
+	struct repl_observe *observe;
+	atomic_uint link_rtt_us; /* 0: not known */
+	uint64_t rtt_us;         /* core 0: when it was asked last */
 };
 
 int repl_create(struct server *srv, struct repl **out);

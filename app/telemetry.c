@@ -2,7 +2,7 @@
 #include "app/telemetry.h"
 
 #include "app/network.h"
-#include "app/replication.h"
+#include "app/repl_observe.h"
 #include "dataplane/core.h"
 #include "dataplane/ip/counters.h"
 #include "dataplane/ip/net.h"
@@ -191,31 +191,6 @@ static int packet_stats(const char *cmd, const char *params, struct rte_tel_data
 	return 0;
 }
 
-static void add_replicas(struct server *srv, struct rte_tel_data *d, uint64_t tail)
-{
-	struct replica *rep;
-	unsigned i = 0;
-
-	rte_spinlock_lock(&srv->repl->lock);
-	TAILQ_FOREACH(rep, &srv->repl->replicas, list_link) {
-		uint64_t ack = atomic_load(&rep->ack_off);
-		int64_t ago = srv->cores[0]->now_ms - atomic_load(&rep->ack_ms);
-		char name[48];
-
-		if (i == 16)
-			break;
-		snprintf(name, sizeof(name), "replica%u_offset", i);
-		add(d, name, ack);
-		snprintf(name, sizeof(name), "replica%u_lag_bytes", i);
-		add(d, name, tail > ack ? tail - ack : 0);
-		snprintf(name, sizeof(name), "replica%u_lag_seconds", i);
-		add(d, name, ago > 0 ? (uint64_t)ago / 1000 : 0);
-		snprintf(name, sizeof(name), "replica%u_state", i++);
-		add(d, name, rep->state);
-	}
-	rte_spinlock_unlock(&srv->repl->lock);
-}
-
 static int repl_stats(const char *cmd, const char *params, struct rte_tel_data *d)
 {
 	struct server *srv = atomic_load(&telemetry_server);
@@ -233,7 +208,7 @@ static int repl_stats(const char *cmd, const char *params, struct rte_tel_data *
 	add(d, "sync_partial_err", atomic_load(&srv->repl->sync_partial_err));
 	add(d, "master_link_up", atomic_load(&srv->repl->link_up));
 	add(d, "master_sync_in_progress", atomic_load(&srv->repl->syncing));
-	add_replicas(srv, d, tail);
+	repl_observe_telemetry(srv, d);
 	return 0;
 }
 

@@ -180,6 +180,23 @@ int conn_fd(const struct conn *conn)
 	return conn->kind == CONN_SOCK ? sock_of(conn)->fd : -1;
 }
 
+unsigned conn_rtt_us(const struct conn *conn)
+{
+	struct tcp_conn_info own;
+	struct tcp_info kernel;
+	socklen_t len = sizeof(kernel);
+
+	if (conn->closed)
+		return 0;
+	if (conn->kind == CONN_TCP) {
+		tcp_conn_info(conn->tcp, &own);
+		return own.srtt_us;
+	}
+	if (conn->unix_sock || getsockopt(conn_fd(conn), IPPROTO_TCP, TCP_INFO, &kernel, &len) != 0)
+		return 0;
+	return kernel.tcpi_rtt;
+}
+
 struct obuf *conn_obuf(struct conn *conn)
 {
 	return conn->kind == CONN_TCP ? tcp_conn_obuf(conn->tcp) : &sock_of(conn)->out;

@@ -54,6 +54,8 @@ static inline bool conn_is_netdev(const struct conn *conn)
 size_t conn_footprint(const struct conn *conn);
 /* The descriptor of a kernel socket; otherwise, and when it is closed, -1. */
 int conn_fd(const struct conn *conn);
+/* Smoothed round trip in microseconds; 0: not known. Of a kernel socket it takes a system call. */
+unsigned conn_rtt_us(const struct conn *conn);
 /* The output stream; bytes appended are sent by conn_push(). */
 struct obuf *conn_obuf(struct conn *conn);
 void conn_push(struct conn *conn);

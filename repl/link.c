@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define ATTEMPT_EVERY_US LINK_SECOND_US
+#define RETURN_EVERY_US  (LINK_SECOND_US / 10)
 #define SAY_AGAIN_US     (60 * LINK_SECOND_US) /* the same failure is logged this often */
 
 /* --- memory --- */
@@ -143,6 +144,7 @@ void link_lost(struct link *link, int level, const char *reason)
 		return;
 	session_end(link);
 	session = link->session;
+	link->is_refused = was != LINK_CONNECTING && was != LINK_CONNECTED;
 	if (was == LINK_CONNECTED)
 		link->down_since_ms = link->now_ms;
 	if (is_news(link, was, reason))
@@ -175,6 +177,8 @@ int link_configure(struct link *link, const struct link_cfg *cfg)
 		return rc;
 	link_enter(link);
 	link->attempt_now = true;
+	link->was_up = false;
+	link->connect_us = 0;
 	link->said[0] = 0;
 	link_lost(link, LINK_LOG_NOTICE, "reconfigured");
 	cfg_fini(&link->cfg);
@@ -242,6 +246,7 @@ static void on_connected(struct conn *conn)
 
 	link_enter(link);
 	link->heard_us = link->core->now_us;
+	link->connect_us = link->heard_us - link->attempt_us;
 	link_wire_begin(link);
 	link_leave(link);
 }
@@ -288,13 +293,31 @@ static bool timed_out(const struct link *link)
 						  (uint64_t)link->cfg.timeout_s * LINK_SECOND_US;
 }
 
+/* A master that was there comes back as soon as it has recovered. */
+static uint64_t attempt_every_us(const struct link *link)
+{
+	return link->was_up && !link->is_refused ? RETURN_EVERY_US : ATTEMPT_EVERY_US;
+}
+
+/* Nobody answers where it took no time before. The wire would ask again later and later. */
+static bool connects_in_vain(const struct link *link)
+{
+	return link->state == LINK_CONNECTING && link->was_up && link->addrs.nr == 1 &&
+	       !link->resolve &&
+	       link->core->now_us - link->attempt_us >= 2 * RETURN_EVERY_US + 4 * link->connect_us;
+}
+
 static void tick(struct link *link)
 {
 	uint64_t now_us = link->core->now_us;
 
 	if (link->state == LINK_CONNECT) {
-		if (link->attempt_now || now_us - link->attempt_us >= ATTEMPT_EVERY_US)
+		if (link->attempt_now || now_us - link->attempt_us >= attempt_every_us(link))
 			attempt(link);
+		return;
+	}
+	if (connects_in_vain(link)) {
+		link_lost(link, LINK_LOG_WARNING, "no answer");
 		return;
 	}
 	if (timed_out(link)) {

@@ -84,7 +84,8 @@ void link_destroy(struct link **link); /* closes; no upcall follows */
 /* Copies cfg and (re)connects at the next tick. */
 int link_configure(struct link *link, const struct link_cfg *cfg);
 /* Drives attempts and timeouts; call each loop or at least each 100 ms. After a loss the first
- * attempt is made at once, the following ones each second. A link that hears nothing for
+ * attempt is made at once, the following ones each second; where a master was and nobody answers,
+ * ten times a second. A link that hears nothing for
  * timeout_s is dropped, but not while FINISHING or paused. */
 void link_tick(struct link *link,
 	int64_t now_ms); /* Unix time, to be shown; intervals are the core's now_us */

@@ -227,6 +227,7 @@ bool link_number(const char *text, int64_t *n)
 static void go_online(struct link *link)
 {
 	link->state = LINK_CONNECTED;
+	link->was_up = true;
 	link->down_since_ms = 0;
 	link->heard_us = link->core->now_us;
 	link->said[0] = 0;

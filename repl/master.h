@@ -52,6 +52,7 @@ struct replica {
 	bool push;           /* something was appended that replica_pump() has to push */
 	int64_t newline_ms;  /* last keepalive */
 	const char *reason;  /* REPLICA_DROPPED */
+	uint64_t rtt_asked_us;
 	TAILQ_ENTRY(replica) core_link;
 
 	/* shared */
@@ -59,6 +60,7 @@ struct replica {
 	atomic_ullong ack_off;
 	atomic_llong ack_ms; /* Unix time of the last ACK */
 	atomic_ullong sent_off;
+	atomic_uint rtt_us; /* of its link; 0: not known */
 	int listening_port; /* these two: set before the replica is listed */
 	char ip[64];
 	TAILQ_ENTRY(replica) list_link;

@@ -5,6 +5,7 @@
 #include "app/commands/info.h"
 
 #include "app/repl_durable.h"
+#include "app/repl_observe.h"
 #include "app/snapshot.h"
 #include "dataplane/core.h"
 #include "persist/log.h"
@@ -181,5 +182,6 @@ void info_millrace(struct textbuf *tb, struct client *c)
 	info_log(tb, srv);
 	info_snapshots(tb, srv);
 	info_durable(tb, srv);
+	repl_observe_info(srv, tb);
 	info_cores(tb, srv);
 }

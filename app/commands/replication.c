@@ -9,6 +9,7 @@
 #include "app/commands/monitor.h"
 #include "app/control.h"
 #include "app/repl_durable.h"
+#include "app/repl_observe.h"
 #include "app/repl_sync.h"
 #include "checks.h"
 #include "dataplane/core.h"
@@ -400,7 +401,7 @@ static void cmd_psync(struct client *c)
 	}
 	if (id[0] != '?')
 		atomic_fetch_add(&r->sync_partial_err, 1);
-	atomic_fetch_add(&r->sync_full, 1);
+	repl_observe_full(c->srv, id[0] == '?' ? SYNC_NO_HISTORY : repl_observe_reason(why));
 	server_log(c->srv, 2, "repl: full sync peer=%s asked=%s:%lld reason=%s",
 		client_peer(c, (char[CLIENT_ADDR]){0}), id, (long long)offset,
 		id[0] == '?' ? "the replica has no history" : why);
@@ -414,7 +415,7 @@ static void cmd_sync(struct client *c)
 		return;
 	if (!sync_allowed(c))
 		return;
-	atomic_fetch_add(&c->srv->repl->sync_full, 1);
+	repl_observe_full(c->srv, SYNC_OLD_COMMAND);
 	server_log(c->srv, 2, "repl: full sync peer=%s reason=SYNC",
 		client_peer(c, (char[CLIENT_ADDR]){0}));
 	c->replica->psync = false;

@@ -275,10 +275,46 @@ static void after_a_loss_the_first_attempt_comes_at_once(void **state)
 	assert_int_equal(o.net.nr_connects, 2);
 	fake_conn_end(o.net.last, ECONNREFUSED);
 	owner_tick(&o);
+	assert_int_equal(o.net.nr_connects, 2);
+	owner_wait(&o, 100);
+	assert_int_equal(o.net.nr_connects, 3);
+}
+
+static void where_a_master_was_who_refuses_is_asked_each_second(void **state)
+{
+	go_online();
+	owner_cut(&o);
+	owner_tick(&o);
+	fake_conn_connected(o.net.last);
+	owner_hear(&o, "-LOADING soon\r\n");
+	assert_state("connect");
 	owner_wait(&o, 900);
 	assert_int_equal(o.net.nr_connects, 2);
 	owner_wait(&o, 100);
 	assert_int_equal(o.net.nr_connects, 3);
+}
+
+static void where_a_master_was_silence_is_soon_given_up(void **state)
+{
+	go_online();
+	owner_cut(&o);
+	owner_tick(&o);
+	assert_state("connecting");
+	owner_wait(&o, 100);
+	assert_int_equal(o.net.nr_connects, 2);
+	owner_wait(&o, 200);
+	assert_int_equal(o.net.nr_connects, 3);
+	assert_state("connecting");
+}
+
+static void a_new_master_is_given_its_time(void **state)
+{
+	go_online();
+	reconfigure();
+	owner_tick(&o);
+	owner_wait(&o, 5000);
+	assert_int_equal(o.net.nr_connects, 2);
+	assert_state("connecting");
 }
 
 static void localhost_is_tried_by_both_families(void **state)
@@ -586,6 +622,9 @@ int main(void)
 		TEST(an_address_that_cannot_be_connected_to_is_repeated),
 		TEST(the_same_failure_is_logged_once_a_minute),
 		TEST(after_a_loss_the_first_attempt_comes_at_once),
+		TEST(where_a_master_was_who_refuses_is_asked_each_second),
+		TEST(where_a_master_was_silence_is_soon_given_up),
+		TEST(a_new_master_is_given_its_time),
 		TEST(localhost_is_tried_by_both_families),
 		TEST(all_addresses_failing_ends_the_attempt),
 		TEST(a_new_configuration_drops_and_connects_at_once),
