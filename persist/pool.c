@@ -63,6 +63,7 @@ int pool_attach(const struct flush *flush, uint8_t *base, uint64_t len, const st
 		pool->opened_this_boot =
 			strncmp(pool->boot_id, pool->sb.boot_id, POOL_BOOT_ID_LEN) == 0;
 	}
+	memcpy(pool->last_boot_id, pool->sb.boot_id, POOL_BOOT_ID_LEN);
 	pool->last_medium = pool->sb.medium;
 	pool->last_durability = pool->sb.durability;
 	pool->opened_clean = (pool->sb.flags & SB_F_CLEAN) != 0;
@@ -163,4 +164,6 @@ void pool_info_get(const struct pool *pool, struct pool_info *info)
 	info->generation = sb->generation;
 	info->was_clean = pool->opened_clean;
 	info->was_this_boot = pool->opened_this_boot;
+	info->is_suspect = (sb->flags & SB_F_SUSPECT) != 0;
+	memcpy(info->last_boot_id, pool->last_boot_id, sizeof(info->last_boot_id));
 }

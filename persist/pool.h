@@ -74,6 +74,8 @@ struct pool_info {
 	uint64_t generation;  /* times the superblock has been written */
 	bool was_clean;       /* the last user closed it cleanly */
 	bool was_this_boot;   /* the last user ran under this kernel boot */
+	bool is_suspect;      /* replid_suspect of an earlier recovery still stands */
+	char last_boot_id[POOL_BOOT_ID_LEN + 1]; /* "" if the last user did not know it */
 };
 
 /*

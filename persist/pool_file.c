@@ -287,7 +287,7 @@ int pool_medium_probe(const char *path, enum pool_medium *medium)
 {
 	const char *force = getenv("PMEM_IS_PMEM_FORCE");
 	char dir_buf[PATH_MAX];
-	int fd = open(path, O_RDWR | O_CLOEXEC), rc = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = 0;
 
 	if (fd < 0 && errno == ENOENT && strlen(path) < sizeof(dir_buf)) {
 		fd = open(dirname(strcpy(dir_buf, path)), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);

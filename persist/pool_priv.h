@@ -12,6 +12,7 @@
 #include "persist/pool_format.h"
 
 struct log;
+struct recover_result;
 struct snap_area;
 
 struct pool {
@@ -24,6 +25,7 @@ struct pool {
 	enum pool_medium medium;
 	enum pool_durability durability; /* in force */
 	char boot_id[POOL_BOOT_ID_LEN + 1];
+	char last_boot_id[POOL_BOOT_ID_LEN + 1]; /* of the last user */
 
 	/* The shape, for threads that must not look at sb, which the control thread rewrites. */
 	uint8_t *extents;
@@ -63,6 +65,9 @@ int pool_sb_init(
 int pool_sb_choose(const uint8_t *copies, uint64_t file_size, struct pool_sb *sb,
 	unsigned int *good, char *err, size_t err_len);
 
+/* What is wrong with this one copy of a superblock, or NULL. */
+const char *pool_sb_fault(const struct pool_sb *sb);
+
 /* Makes *@next (a changed copy of pool->sb) the state in force, durably. Aborts on failure. */
 void pool_sb_commit(struct pool *pool, const struct pool_sb *next);
 
@@ -72,6 +77,10 @@ int pool_sb_repl_set(struct pool_sb *sb, const struct pool_repl *repl);
 /* Builds the struct around mapped memory whose superblock is good. 0 or as pool_open(). */
 int pool_attach(const struct flush *flush, uint8_t *base, uint64_t len, const struct pool_cfg *cfg,
 	enum pool_medium medium, struct pool **out, char *err, size_t err_len);
+
+/* What recover_open() will find of the log, without the step that changes the pool. 0, -EBADMSG,
+ * -EOVERFLOW or -ENOMEM with @err. */
+int recover_find(const struct pool *pool, struct recover_result *res, char *err, size_t err_len);
 
 static inline uint8_t *pool_ext_addr(const struct pool *pool, uint32_t ext)
 {

@@ -190,6 +190,20 @@ static bool copy_is_good(const struct pool_sb *sb)
 	       sb->crc == sb_crc(*sb);
 }
 
+const char *pool_sb_fault(const struct pool_sb *sb)
+{
+	const char *fault;
+
+	if (memcmp(sb->magic, SB_MAGIC, sizeof(sb->magic)) != 0)
+		return "not a superblock";
+	if (sb->version != SB_VERSION)
+		return "another format version";
+	if (sb->crc != sb_crc(*sb))
+		return "wrong checksum";
+	fault = shape_fault(sb);
+	return fault != NULL ? fault : state_fault(sb);
+}
+
 /* Neither copy can be used: says why. */
 static int no_good_copy(const struct pool_sb sb[2], char *err, size_t err_len)
 {

@@ -185,8 +185,8 @@ static void incarnation_begin(
 	pool_sb_commit(pool, &next);
 }
 
-static int log_find(struct pool *pool, struct known *known, struct recover_result *res, char *err,
-	size_t err_len)
+static int log_find(const struct pool *pool, struct known *known, struct recover_result *res,
+	char *err, size_t err_len)
 {
 	const struct pool_sb *sb = &pool->sb;
 	uint64_t lapped;
@@ -209,6 +209,14 @@ static int log_find(struct pool *pool, struct known *known, struct recover_resul
 	res->replid_suspect =
 		(sb->flags & SB_F_SUSPECT) != 0 || (res->rebooted && last_user_was_lax(sb));
 	return 0;
+}
+
+int recover_find(const struct pool *pool, struct recover_result *res, char *err, size_t err_len)
+{
+	struct known known;
+
+	memset(res, 0, sizeof(*res));
+	return log_find(pool, &known, res, err, err_len);
 }
 
 int recover_open(struct pool *pool, struct recover_result *res, char *err, size_t err_len)

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * millrace-pool check: reads everything. First the pool's own structures and checksums
+ * (persist/pool_check.h), then what lies in them: the snapshot as RDB, value by value, and the log
+ * as commands.
+ */
+#include "app/pool/tool.h"
+
+#include "app/config.h"
+#include "app/obj_limits.h"
+#include "app/rdb/build.h"
+#include "dataplane/resp.h"
+#include "persist/log.h"
+#include "persist/pool_check.h"
+#include "persist/snapshot.h"
+#include "repl/rdb_read.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct report {
+	bool quiet;
+	uint32_t nr_faults, nr_notes;
+};
+
+static void finding(void *ctx, enum pool_finding kind, const char *place, const char *what)
+{
+	struct report *r = ctx;
+
+	if (kind == POOL_FAULT)
+		r->nr_faults++;
+	else
+		r->nr_notes++;
+	if (kind == POOL_FAULT || !r->quiet)
+		printf("%s: %s: %s\n", kind == POOL_FAULT ? "fault" : "note", place, what);
+}
+
+/* --- the snapshot --- */
+
+/* Builds each value and lets it go. */
+struct values {
+	struct rdb_build build;
+	uint64_t nr_keys;
+	char key[96]; /* of the value being built, printable */
+};
+
+static int on_key(void *ctx, const struct rdb_key *key, const struct rdb_value *value)
+{
+	struct values *v = ctx;
+
+	v->nr_keys++;
+	return 0;
+}
+
+static int on_value(void *ctx, const struct rdb_key *key, enum rdb_type type)
+{
+	struct values *v = ctx;
+
+	rdb_text_escape(key->name, key->name_len, v->key, sizeof(v->key));
+	return rdb_build_begin(&v->build, type) ? 0 : -EBADMSG;
+}
+
+static int on_item(void *ctx, const struct rdb_item *item)
+{
+	struct values *v = ctx;
+
+	return rdb_build_item(&v->build, item) ? 0 : -EBADMSG;
+}
+
+static int on_value_end(void *ctx)
+{
+	struct values *v = ctx;
+	struct obj o;
+
+	switch (rdb_build_end(&v->build, &o)) {
+	case RDB_BUILT_VALUE: obj_ops(&o)->free(&o); break;
+	case RDB_BUILT_EMPTY: break; /* passed over by who loads it */
+	case RDB_BUILT_REFUSED: return -EBADMSG;
+	}
+	v->nr_keys++;
+	return 0;
+}
+
+static const struct rdb_upcalls upcalls = {
+	.on_key = on_key,
+	.on_value = on_value,
+	.on_item = on_item,
+	.on_value_end = on_value_end,
+};
+
+static void snapshot_fault(
+	struct report *r, const struct rdb_reader *reader, const struct values *v)
+{
+	char what[512];
+	bool refused = rdb_reader_fault(reader)->error == RDB_ERR_UPCALL;
+
+	snprintf(what, sizeof(what), "%s%s%s%s%s%s", rdb_reader_fault(reader)->text,
+		refused ? ": " : "", refused ? v->build.why : "", refused ? ", key \"" : "",
+		refused ? v->key : "", refused ? "\"" : "");
+	finding(r, POOL_FAULT, "snapshot, as RDB", what);
+}
+
+static int check_snapshot(struct report *r, struct tool_view *view, const struct config *cfg)
+{
+	struct rdb_limits limits = {.max_string_bytes = 1u << 30, .max_record_bytes = 2u << 30};
+	struct obj_limits obj_limits = obj_limits_get(cfg);
+	struct values v = {0};
+	struct rdb_reader *reader = rdb_reader_create(&upcalls, &v, &limits);
+	uint64_t pos = 0;
+	const void *ptr;
+	size_t len;
+
+	if (!reader)
+		return -ENOMEM;
+	rdb_build_init(&v.build, &obj_limits);
+	while (snap_span(view->found.snap, pos, &ptr, &len) == 0 && len) {
+		if (rdb_reader_feed(reader, ptr, len) < (ssize_t)len)
+			break;
+		pos += len;
+	}
+	if (rdb_reader_status(reader) == RDB_STATUS_FAILED || rdb_reader_finish(reader))
+		snapshot_fault(r, reader, &v);
+	else if (pos != snap_size(view->found.snap))
+		finding(r, POOL_FAULT, "snapshot, as RDB", "more bytes after its end");
+	else
+		printf("snapshot: %llu keys at offset %llu\n", (unsigned long long)v.nr_keys,
+			(unsigned long long)snap_offset(view->found.snap));
+	rdb_build_fini(&v.build);
+	rdb_reader_destroy(&reader);
+	return 0;
+}
+
+/* --- the log --- */
+
+/* A command may lie around the ring's end, so those that do not fit in a span are put together. */
+struct stream {
+	struct resp_parser parser;
+	char *kept;
+	size_t len, cap;
+	uint64_t nr_commands;
+};
+
+static const struct resp_limits stream_limits = {
+	.max_bulk_len = 1ll << 30, .max_multibulk = INT_MAX};
+
+static bool keep(struct stream *s, const char *data, size_t len)
+{
+	if (len > s->cap - s->len) {
+		size_t cap = 2 * s->cap > s->len + len ? 2 * s->cap : s->len + len;
+		char *more = realloc(s->kept, cap);
+
+		if (!more)
+			return false;
+		s->kept = more;
+		s->cap = cap;
+	}
+	memcpy(s->kept + s->len, data, len);
+	s->len += len;
+	return true;
+}
+
+/* Parses what is whole of the kept bytes. False: not a stream of commands. */
+static bool parse(struct stream *s)
+{
+	size_t off = 0, used;
+	enum resp_status st;
+
+	while (off < s->len) {
+		st = resp_parse(&s->parser, &stream_limits, s->kept + off, s->len - off, &used);
+		if (st == RESP_ERR)
+			return false;
+		if (st == RESP_MORE)
+			break;
+		s->nr_commands += s->parser.argc > 0;
+		off += used;
+	}
+	memmove(s->kept, s->kept + off, s->len - off);
+	s->len -= off;
+	return true;
+}
+
+static int check_log(struct report *r, struct tool_view *view)
+{
+	const struct log *log = pool_log(view->pool);
+	uint64_t off = view->found.base_off;
+	struct stream s = {0};
+	char what[160];
+	const void *ptr;
+	size_t len;
+	int rc = 0;
+
+	resp_parser_init(&s.parser);
+	while (off < view->found.end && log_read(log, off, &ptr, &len) == 0 && len) {
+		if (len > 1u << 20)
+			len = 1u << 20;
+		if (!keep(&s, ptr, len)) {
+			rc = -ENOMEM;
+			break;
+		}
+		off += len;
+		if (parse(&s))
+			continue;
+		snprintf(what, sizeof(what), "not a command, before offset %llu: %s",
+			(unsigned long long)off, s.parser.err);
+		finding(r, POOL_FAULT, "log", what);
+		s.len = 0;
+		break;
+	}
+	snprintf(what, sizeof(what), "ends inside a command: its last %zu bytes are of no use",
+		s.len);
+	if (rc == 0 && s.len)
+		finding(r, view->found.clean ? POOL_FAULT : POOL_NOTE, "log", what);
+	printf("log: %llu commands from offset %llu to %llu are replayed at the start\n",
+		(unsigned long long)s.nr_commands, (unsigned long long)view->found.base_off,
+		(unsigned long long)off);
+	resp_parser_fini(&s.parser);
+	free(s.kept);
+	return rc;
+}
+
+/* --- all --- */
+
+/* Everything that needs no recovery. Returns an enum tool_status. */
+static int check_structures(struct report *r, const char *path)
+{
+	struct pool_checked sum;
+	char err[TOOL_ERR_LEN];
+	struct pool *pool;
+	int rc = pool_view(path, &pool, err, sizeof(err));
+
+	if (rc == -EBADMSG || rc == -ENODATA || rc == -EPROTONOSUPPORT || rc == -EMEDIUMTYPE) {
+		finding(r, POOL_FAULT, "superblock", err);
+		return TOOL_FAULTS;
+	}
+	if (rc)
+		return tool_fail("%s", err);
+	rc = pool_check(pool, finding, r, &sum);
+	pool_close(&pool, false);
+	if (rc)
+		return tool_fail("%s: %s", path, strerror(-rc));
+	printf("superblock: %u of 2 copies are good\n"
+	       "log: %llu bytes held, %llu of them verified by %u commit records\n"
+	       "snapshot: %u extents, %llu bytes\n",
+		sum.sb_copies, (unsigned long long)sum.log_bytes,
+		(unsigned long long)sum.log_bytes_checked, sum.commit_records, sum.snapshot_extents,
+		(unsigned long long)sum.snapshot_bytes);
+	return r->nr_faults ? TOOL_FAULTS : TOOL_OK;
+}
+
+static int check_contents(struct report *r, const char *path)
+{
+	struct config *cfg = config_create();
+	struct tool_view view;
+	int rc = 0;
+
+	if (!cfg)
+		return tool_fail("out of memory");
+	if (tool_view_open(path, &view)) {
+		config_destroy(&cfg);
+		return TOOL_FAILED;
+	}
+	if (view.found.snap)
+		rc = check_snapshot(r, &view, cfg);
+	if (rc == 0 && view.found.base != RECOVER_BASE_NONE)
+		rc = check_log(r, &view);
+	tool_view_close(&view);
+	config_destroy(&cfg);
+	return rc ? tool_fail("%s: %s", path, strerror(-rc)) : TOOL_OK;
+}
+
+static int run(int argc, char **argv)
+{
+	struct report r = {0};
+	const char *path = NULL;
+	int rc;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--quiet") == 0 || strcmp(argv[i], "-q") == 0)
+			r.quiet = true;
+		else if (argv[i][0] == '-' && argv[i][1])
+			return tool_usage(&tool_check, "no option %s", argv[i]);
+		else if (path)
+			return tool_usage(&tool_check, "one pool at a time");
+		else
+			path = argv[i];
+	}
+	if (!path)
+		return tool_usage(&tool_check, "which pool?");
+	tool_guard_media(path);
+	rc = check_structures(&r, path);
+	if (rc == TOOL_OK)
+		rc = check_contents(&r, path);
+	if (rc == TOOL_FAILED)
+		return rc;
+	printf("%s: %s, %u faults, %u notes\n", path, r.nr_faults ? "DAMAGED" : "sound",
+		r.nr_faults, r.nr_notes);
+	return r.nr_faults ? TOOL_FAULTS : TOOL_OK;
+}
+
+const struct tool_command tool_check = {
+	.name = "check",
+	.run = run,
+	.usage = "[--quiet] POOL",
+	.what = "reads everything in a pool and verifies every checksum and structure",
+	.help = "  -q, --quiet   faults only, no notes (what a power cut may leave, and loses nothing)\n",
+};
