@@ -7,6 +7,7 @@
 #include "app/commands/script_run.h"
 #include "app/latency.h"
 #include "app/pubsub.h"
+#include "app/recovery.h"
 #include "app/replication.h"
 #include "app/snapshot.h"
 #include "dataplane/clock.h"
@@ -90,6 +91,8 @@ static bool work(struct core *core)
 	pubsub_core_work(ac);
 	more |= listeners_core_work(ac);
 	more |= client_core_work(ac);
+	if (atomic_load_explicit(&ac->srv->loading, memory_order_acquire))
+		return more | recovery_core_work(ac);
 	more |= snapshot_core_work(ac);
 	more |= expire_work(ac);
 	more |= evict_core_work(ac);
@@ -111,7 +114,8 @@ static bool burst_end(struct core *core)
 	batch_run(ac); /* a client that was let go on may have parsed more */
 	waits = client_core_burst_end(ac);
 
-	waits |= repl_core_burst_end(ac);
+	if (!atomic_load_explicit(&ac->srv->loading, memory_order_relaxed))
+		waits |= repl_core_burst_end(ac);
 	return waits;
 }
 

@@ -124,6 +124,7 @@ struct config {
 	atomic_bool repl_diskless_sync;
 	atomic_int repl_diskless_sync_delay_s;
 	atomic_int min_replicas_to_write, min_replicas_max_lag;
+	atomic_int key_load_delay_us;
 	atomic_int min_replicas_durable, min_replicas_durable_timeout_ms;
 	atomic_bool rdbcompression, rdbchecksum;
 	atomic_bool stop_writes_on_bgsave_error;

@@ -317,7 +317,7 @@ const struct directive config_directives[] = {
 	INT("io-threads", "1", 1, 128, FL(DIR_IMMUTABLE)),
 	BOOL("io-threads-do-reads", "no", FL(DIR_IMMUTABLE)),
 	BOOL("jemalloc-bg-thread", "yes"),
-	INT("key-load-delay", "0", INT_MIN, INT_MAX, FL(DIR_HIDDEN)),
+	INT("key-load-delay", "0", INT_MIN, INT_MAX, FL(DIR_HIDDEN), FIELD(key_load_delay_us)),
 	INT("list-compress-depth", "0", 0, INT_MAX),
 	INT("loading-process-events-interval-bytes", "2097152", 1024, INT_MAX, FL(DIR_HIDDEN)),
 	BOOL("lua-enable-deprecated-api", "no", FL(DIR_IMMUTABLE | DIR_HIDDEN)),

@@ -3,6 +3,7 @@
 
 #include "app/listen.h"
 #include "app/network.h"
+#include "app/recovery.h"
 #include "app/replication.h"
 #include "app/snapshot.h"
 #include "checks.h"
@@ -43,6 +44,7 @@ struct control {
 	uint64_t shutdown_client;
 
 	/* this thread only */
+	bool ready; /* the data are loaded */
 	bool shutdown_begun, export_this, savers_this, stop;
 	int64_t shutdown_deadline_ms;
 	int64_t tick_ms;
@@ -375,7 +377,8 @@ static void shutdown_begin(struct control *c, unsigned flags)
 		atomic_store(&srv->save_in_progress, true);
 		pthread_mutex_unlock(&c->lock);
 	}
-	repl_post_request_acks(srv);
+	if (c->ready) /* nothing may be added to a log that is still being read */
+		repl_post_request_acks(srv);
 }
 
 static void shutdown_resume(struct control *c)
@@ -401,6 +404,8 @@ static void shutdown_cron(struct control *c)
 			shutdown_resume(c);
 		return;
 	}
+	if (!c->ready) /* nothing to save, as in Redis, and nobody who could catch up */
+		flags = (flags & ~SHUTDOWN_SAVE) | SHUTDOWN_NOW;
 	if (!c->shutdown_begun)
 		shutdown_begin(c, flags);
 	if (flags & SHUTDOWN_SAVE) {
@@ -474,12 +479,37 @@ static void handle_signal(struct control *c)
 	}
 }
 
-int control_run(struct control *c)
+/* What is done at each tick; while the data are being loaded, less. */
+static int tick(struct control *c, char *err, size_t err_len)
+{
+	struct server *srv = c->srv;
+	int rc = 0;
+
+	c->tick_ms = clock_unix_us() / 1000;
+	run_jobs(c);
+	if (!c->ready) {
+		if (atomic_load(&srv->loading))
+			rc = recovery_control(srv, err, err_len);
+		c->ready = rc == 0 && !atomic_load(&srv->loading);
+		if (c->ready)
+			server_log(srv, 2, "Ready to accept connections");
+	}
+	if (c->ready)
+		snapshot_cron(c);
+	shutdown_cron(c);
+	network_tick(srv, c->tick_ms);
+	if (c->tick_ms - c->last_rate_ms >= TICK_MS)
+		measure_rates(c);
+	return rc;
+}
+
+int control_run(struct control *c, char *err, size_t err_len)
 {
 	struct epoll_event ev[16];
 	uint64_t count;
+	int rc = tick(c, err, err_len);
 
-	while (!c->stop) {
+	while (!c->stop && rc == 0) {
 		int n = epoll_wait(c->epoll_fd, ev, 16, TICK_MS);
 
 		for (int i = 0; i < n; i++) {
@@ -492,14 +522,8 @@ int control_run(struct control *c)
 				listeners_accept(c->listeners, ev[i].data.fd);
 			}
 		}
-		c->tick_ms = clock_unix_us() / 1000;
-		run_jobs(c);
-		snapshot_cron(c);
-		shutdown_cron(c);
-		network_tick(c->srv, c->tick_ms);
-		if (c->tick_ms - c->last_rate_ms >= TICK_MS)
-			measure_rates(c);
+		rc = tick(c, err, err_len);
 	}
 	atomic_store(&c->srv->shutting_down, true);
-	return 0;
+	return rc;
 }

@@ -31,9 +31,9 @@ struct control_job {
 
 int control_create(struct server *srv, struct control **out, char *err, size_t err_len);
 void control_destroy(struct control **c);
-/* The thread's loop: runs on the calling thread until shutdown has been decided. Returns the exit
- * status. */
-int control_run(struct control *c);
+/* The thread's loop: runs on the calling thread until shutdown has been decided. 0, or -errno with
+ * one line in err when the data could not be loaded. */
+int control_run(struct control *c, char *err, size_t err_len);
 /* Any thread. Takes the job. */
 void control_post(struct server *srv, struct control_job *job);
 

@@ -144,11 +144,12 @@ static int start(struct server *srv, char *err)
 		return rc;
 	if ((rc = listeners_create(srv)))
 		return rc;
-	if ((rc = recovery_run(srv, err, ERR_LEN)))
+	repl_setup_role(srv);
+	if ((rc = recovery_begin(srv, err, ERR_LEN)))
 		return rc;
 	if ((rc = store_open_writers(srv, err, ERR_LEN)))
 		return rc;
-	if ((rc = repl_start(srv)))
+	if ((rc = recovery_start_empty(srv, err, ERR_LEN)))
 		return rc;
 	if ((rc = network_start(srv, err, ERR_LEN)))
 		return rc;
@@ -162,6 +163,7 @@ static void stop(struct server *srv, bool clean)
 {
 	telemetry_stop(srv);
 	threads_stop(srv);
+	recovery_destroy(srv);
 	flusher_stop(&srv->flusher);
 	network_stop(srv);
 	control_destroy(&srv->control);
@@ -221,10 +223,14 @@ static int serve(struct server *srv)
 	}
 	write_pidfile(srv);
 	server_log(srv, 2, "Server initialized, PID: %d", srv->pid);
-	server_log(srv, 2, "Ready to accept connections");
-	rc = control_run(srv->control);
-	stop(srv, true);
-	return rc;
+	rc = control_run(srv->control, err, ERR_LEN);
+	if (rc) {
+		server_log(srv, 3, "cannot start: %s", err);
+		fprintf(stderr, "millrace: %s\n", err);
+	}
+	/* Of a set that was not loaded to its end, nothing is known to be whole. */
+	stop(srv, !atomic_load(&srv->loading));
+	return rc ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)

@@ -110,6 +110,18 @@ static int start_promoted(struct server *srv)
 	return 0;
 }
 
+void repl_setup_role(struct server *srv)
+{
+	if (!srv->cfg->replicaof_host || !srv->cfg->replicaof_host[0])
+		return;
+	rte_spinlock_lock(&srv->repl->lock);
+	snprintf(srv->repl->master_host, sizeof(srv->repl->master_host), "%s",
+		srv->cfg->replicaof_host);
+	srv->repl->master_port = srv->cfg->replicaof_port;
+	rte_spinlock_unlock(&srv->repl->lock);
+	atomic_store(&srv->is_replica, true);
+}
+
 int repl_start(struct server *srv)
 {
 	struct pool_repl pr;
@@ -123,14 +135,8 @@ int repl_start(struct server *srv)
 	ids_set(srv, &ids);
 	repl_durable_configure(srv);
 	repl_durable_begin(srv);
-	if (!srv->cfg->replicaof_host || !srv->cfg->replicaof_host[0])
+	if (!atomic_load(&srv->is_replica))
 		return pr.is_copy ? start_promoted(srv) : 0;
-	rte_spinlock_lock(&srv->repl->lock);
-	snprintf(srv->repl->master_host, sizeof(srv->repl->master_host), "%s",
-		srv->cfg->replicaof_host);
-	srv->repl->master_port = srv->cfg->replicaof_port;
-	rte_spinlock_unlock(&srv->repl->lock);
-	atomic_store(&srv->is_replica, true);
 	return repl_sync_attach(srv);
 }
 

@@ -86,7 +86,10 @@ struct repl {
 
 int repl_create(struct server *srv, struct repl **out);
 void repl_destroy(struct repl **r);
-/* At start: role by configuration (replicaof), ids from the pool. Before the cores run. */
+/* At start: the role by configuration (replicaof). Before the cores run. */
+void repl_setup_role(struct server *srv);
+/* With the data loaded: ids from the pool, and the link to the master. No core runs, or all stand
+ * still. */
 int repl_start(struct server *srv);
 
 /* Between the files of replication. */

@@ -36,6 +36,7 @@ struct log_writer;
 struct pool;
 struct pubsub;
 struct repl; /* app/replication.h */
+struct recovery;
 struct slowlog;
 struct latency;
 
@@ -115,12 +116,13 @@ struct server {
 	struct ks_config ks_cfg; /* its geometry */
 	struct pool *pool;
 	struct log *log;
-	struct control *control;  /* control.h: the control thread */
-	struct repl *repl;        /* replication.h: role, ids, links */
-	struct snapshotter *snap; /* snapshot.h */
-	struct network *net;      /* network.h */
-	struct threads *threads;  /* threads.h */
-	struct flusher *flusher;  /* flusher.h; NULL on persistent memory */
+	struct control *control;   /* control.h: the control thread */
+	struct repl *repl;         /* replication.h: role, ids, links */
+	struct snapshotter *snap;  /* snapshot.h */
+	struct recovery *recovery; /* recovery.h; NULL when there was nothing to load */
+	struct network *net;       /* network.h */
+	struct threads *threads;   /* threads.h */
+	struct flusher *flusher;   /* flusher.h; NULL on persistent memory */
 	unsigned nr_cores;
 	struct app_core *cores[MILLRACE_MAX_CORES];
 
@@ -140,7 +142,7 @@ struct server {
 	atomic_bool pause_writes_only;
 
 	/* state */
-	atomic_bool loading; /* recovery or a full sync is filling the keyspace */
+	atomic_bool loading; /* recovery is filling the keyspace; control thread */
 	atomic_bool shutting_down;
 	atomic_bool active_expire;    /* DEBUG SET-ACTIVE-EXPIRE */
 	atomic_bool snapshot_failed;  /* the last snapshot did not finish: MISCONF, unless

@@ -35,7 +35,7 @@ struct large {
 	_Atomic(struct entry *) e; /* NULL: none */
 	uint32_t part;
 	int db;
-	struct rdb_part at;
+	struct rdb_progress at;
 	struct snap_stream *stream; /* opened by the core with its first one */
 	struct rdb_saver saver;
 };
@@ -114,6 +114,13 @@ static void count_max(uint64_t *counter, uint64_t n)
 		__atomic_store_n(counter, n, __ATOMIC_RELAXED);
 }
 
+/* Between two records. */
+static void cut(struct rdb_saver *saver, struct snap_stream *stream)
+{
+	if (snap_stream_cut(stream))
+		saver->db = -1; /* what follows says its database itself */
+}
+
 /* Who saves e at present; its partition is locked, so that stays. */
 static struct large *large_find(struct snapshotter *s, const struct entry *e)
 {
@@ -139,6 +146,7 @@ static bool large_part(struct snapshotter *s, struct walker *w, struct large *l,
 	}
 	if (!done)
 		return false;
+	cut(&l->saver, l->stream);
 	w->nr_keys++;
 	/* release: pairs with large_begin(), when another core has ended it */
 	atomic_store_explicit(&l->e, NULL, memory_order_release);
@@ -165,6 +173,7 @@ static size_t save_entry(void *ctx, unsigned core, int db, const struct entry *e
 	}
 	if (rdb_save_entry(&w->saver, db, e))
 		fail(s);
+	cut(&w->saver, w->stream);
 	w->nr_keys++;
 	return w->saver.writer.nr_bytes - before;
 }
@@ -188,7 +197,7 @@ static bool large_begin(
 	count(&w->counts.large, 1);
 	l->part = part;
 	l->db = db;
-	l->at = (struct rdb_part){0};
+	l->at = (struct rdb_progress){0};
 	atomic_store_explicit(&l->e, e, memory_order_relaxed);
 	return true;
 }

@@ -115,7 +115,7 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "media structs are litt
 #define SB_F_BASE_NONE 4u /* no snapshot, and the state at snap_off is not the empty one */
 #define SB_F_COPY      8u /* is_copy in struct pool_repl */
 
-#define MANIFEST_F_STREAM 1u /* first extent of a stream */
+#define MANIFEST_F_STREAM 1u /* first extent of a run: what follows can be read by itself */
 
 struct pool_sb {
 	uint8_t magic[8];

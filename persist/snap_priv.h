@@ -33,6 +33,7 @@ struct snap_piece {
 struct extent_info {
 	uint32_t next;
 	uint32_t len;
+	bool run; /* a run begins with it */
 	uint64_t crc;
 };
 
@@ -63,6 +64,8 @@ struct snap_stream {
 	uint32_t cursor; /* where to look for a free extent */
 	uint64_t crc;    /* of the last extent so far */
 	int err;
+	uint32_t run_extents; /* of the run under way */
+	bool cut;             /* the next byte begins a run */
 	bool done;
 	_Atomic uint64_t bytes; /* written by the owner only */
 	uint8_t stage[SNAP_STAGE_SIZE];

@@ -43,7 +43,7 @@ static void pieces_add(struct snap *snap, struct snap_piece *pieces, uint32_t *n
 			.crc = info[ext].crc,
 			.ext = ext,
 			.len = info[ext].len,
-			.flags = flags,
+			.flags = info[ext].run ? MANIFEST_F_STREAM : flags,
 		};
 		snap->size += info[ext].len;
 		flags = 0;

@@ -160,9 +160,66 @@ void snap_meta_get(const struct snap *snap, struct snap_meta *meta)
 	*meta = snap->meta;
 }
 
-int snap_span(const struct snap *snap, uint64_t pos, const void **ptr, size_t *len)
+static bool begins_run(const struct snap *snap, uint32_t piece)
+{
+	return piece == 0 || (snap->pieces[piece].flags & MANIFEST_F_STREAM) != 0;
+}
+
+uint32_t snap_nr_runs(const struct snap *snap)
+{
+	uint32_t nr = 0;
+
+	for (uint32_t i = 0; i < snap->nr_pieces; i++)
+		nr += begins_run(snap, i);
+	return nr;
+}
+
+void snap_run(const struct snap *snap, uint32_t idx, uint64_t *from, uint64_t *to)
+{
+	uint32_t i = 0;
+
+	*from = *to = snap->size;
+	for (; i < snap->nr_pieces; i++) {
+		if (begins_run(snap, i) && idx-- == 0)
+			break;
+	}
+	if (i == snap->nr_pieces)
+		return;
+	*from = snap->pieces[i].pos;
+	while (++i < snap->nr_pieces && !begins_run(snap, i))
+		;
+	if (i < snap->nr_pieces)
+		*to = snap->pieces[i].pos;
+}
+
+/* The piece that pos lies in, which is below the size. */
+static const struct snap_piece *piece_at(const struct snap *snap, uint64_t pos)
 {
 	uint32_t lo = 0, hi = snap->nr_pieces;
+
+	/* The last piece that begins at or before pos. */
+	while (hi - lo > 1) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		if (snap->pieces[mid].pos <= pos)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return &snap->pieces[lo];
+}
+
+static bool piece_good(const struct snap *snap, const struct snap_piece *p)
+{
+	return crc64(0, pool_ext_addr(snap->pool, p->ext), p->len) == p->crc;
+}
+
+bool snap_extent_good(const struct snap *snap, uint64_t pos)
+{
+	return pos < snap->size && piece_good(snap, piece_at(snap, pos));
+}
+
+int snap_span(const struct snap *snap, uint64_t pos, const void **ptr, size_t *len)
+{
 	const struct snap_piece *p;
 
 	if (pos > snap->size)
@@ -172,15 +229,7 @@ int snap_span(const struct snap *snap, uint64_t pos, const void **ptr, size_t *l
 		*len = 0;
 		return 0;
 	}
-	/* The last piece that begins at or before pos. */
-	while (hi - lo > 1) {
-		uint32_t mid = lo + (hi - lo) / 2;
-		if (snap->pieces[mid].pos <= pos)
-			lo = mid;
-		else
-			hi = mid;
-	}
-	p = &snap->pieces[lo];
+	p = piece_at(snap, pos);
 	*ptr = pool_ext_addr(snap->pool, p->ext) + (pos - p->pos);
 	*len = p->len - (pos - p->pos);
 	return 0;
@@ -189,8 +238,7 @@ int snap_span(const struct snap *snap, uint64_t pos, const void **ptr, size_t *l
 int snap_verify(const struct snap *snap)
 {
 	for (uint32_t i = 0; i < snap->nr_pieces; i++) {
-		const struct snap_piece *p = &snap->pieces[i];
-		if (crc64(0, pool_ext_addr(snap->pool, p->ext), p->len) != p->crc)
+		if (!piece_good(snap, &snap->pieces[i]))
 			return -EBADMSG;
 	}
 	return 0;

@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* From so many extents on a run is ended, which wastes half an extent. */
+#define RUN_EXTENTS 32u
+
 static unsigned int nr_streams(const struct snap *snap)
 {
 	return snap_nr_open(snap->pool) + 2;
@@ -138,7 +141,9 @@ static int extent_next(struct snap_stream *stream)
 		return -ENOSPC;
 	}
 	extent_finish(stream);
-	area->info[ext] = (struct extent_info){.next = EXTENT_NONE};
+	stream->run_extents = stream->cut ? 1 : stream->run_extents + 1;
+	area->info[ext] = (struct extent_info){.next = EXTENT_NONE, .run = stream->cut};
+	stream->cut = false;
 	if (stream->last == EXTENT_NONE)
 		stream->first = ext;
 	else
@@ -157,7 +162,7 @@ static int extents_put(struct snap_stream *stream, const uint8_t *p, size_t len)
 
 	while (len > 0) {
 		size_t n;
-		if (stream->last == EXTENT_NONE || stream->pos == extent_size) {
+		if (stream->last == EXTENT_NONE || stream->pos == extent_size || stream->cut) {
 			int rc = extent_next(stream);
 			if (rc != 0)
 				return rc;
@@ -195,6 +200,16 @@ int snap_stream_write(struct snap_stream *stream, const void *buf, size_t len)
 	}
 	log_count(&stream->bytes, len);
 	return stream->err;
+}
+
+bool snap_stream_cut(struct snap_stream *stream)
+{
+	if (stream->run_extents < RUN_EXTENTS || stream->err != 0)
+		return false;
+	stream->err = stage_drain(stream);
+	stream->cut = true;
+	stream->run_extents = 0;
+	return true;
 }
 
 int snap_stream_done(struct snap_stream *stream)

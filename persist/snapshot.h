@@ -58,6 +58,12 @@ int snap_stream_open(struct snap *snap, unsigned int idx, struct snap_stream **s
  */
 int snap_stream_write(struct snap_stream *stream, const void *buf, size_t len);
 
+/*
+ * Between two records: ends the run, when it has become long, and returns true; then what is
+ * written next has to be legal by itself. A run is what one core reads at recovery.
+ */
+bool snap_stream_cut(struct snap_stream *stream);
+
 /* Ends a stream: on return its bytes are out of the thread's hands. 0 or the sticky -ENOSPC. */
 int snap_stream_done(struct snap_stream *stream);
 
@@ -103,6 +109,16 @@ void snap_meta_get(const struct snap *snap, struct snap_meta *meta);
  * snapshot is pinned. Returns 0, or -ERANGE when @pos lies past the end.
  */
 int snap_span(const struct snap *snap, uint64_t pos, const void **ptr, size_t *len);
+
+/*
+ * The runs, in the order of the file: [*@from, *@to). The first one of our own snapshots is the
+ * prefix and the last one the trailer, and those between are sequences of whole records that each
+ * begin with SELECTDB. A foreign one is a single run.
+ */
+uint32_t snap_nr_runs(const struct snap *snap);
+void snap_run(const struct snap *snap, uint32_t idx, uint64_t *from, uint64_t *to);
+/* Whether the bytes of the extent that @pos lies in have the CRC that they were written with. */
+bool snap_extent_good(const struct snap *snap, uint64_t pos);
 
 /* Reads everything and checks each extent's CRC. 0 or -EBADMSG. Slow. */
 int snap_verify(const struct snap *snap);

@@ -69,6 +69,11 @@ struct rdb_reader *rdb_reader_create(
 	r->up = *upcalls;
 	r->ctx = ctx;
 	r->limits = *limits;
+	if (limits->is_fragment) {
+		r->phase = PHASE_RECORDS;
+		r->version = RDB_VERSION_WRITTEN;
+		rdb_scan_init(&r->scan);
+	}
 	forget_key(r);
 	return r;
 }
@@ -238,6 +243,8 @@ static enum rdb_step take_record(struct rdb_reader *r, const struct rdb_input *i
 		return refuse(r, RDB_ERR_OPCODE, 0, "no key where one was announced");
 	switch (op) {
 	case RDB_OP_EOF:
+		if (r->limits.is_fragment)
+			return refuse(r, RDB_ERR_OPCODE, 0, "an end in the middle of the file");
 		if (r->version < RDB_VERSION_CRC)
 			return finish_file(r);
 		r->phase = PHASE_TRAILER;
@@ -369,7 +376,8 @@ static size_t records_in_place(struct rdb_reader *r, const uint8_t *p, size_t le
 	}
 	if (step == RDB_STEP_BAD)
 		r->phase = PHASE_FAILED;
-	r->crc = crc64(r->crc, p, pos);
+	if (!r->limits.is_fragment)
+		r->crc = crc64(r->crc, p, pos);
 	return pos;
 }
 
@@ -432,7 +440,8 @@ static size_t record_kept(struct rdb_reader *r, const uint8_t *p, size_t len)
 		return 0;
 	}
 	BUG_ON(used <= had || used > r->kept_len);
-	r->crc = crc64(r->crc, r->kept, used);
+	if (!r->limits.is_fragment)
+		r->crc = crc64(r->crc, r->kept, used);
 	next_record(r, used);
 	drop_kept(r);
 	return used - had;
@@ -461,6 +470,9 @@ ssize_t rdb_reader_feed(struct rdb_reader *r, const void *data, size_t len)
 
 int rdb_reader_finish(struct rdb_reader *r)
 {
+	if (r->limits.is_fragment && r->phase == PHASE_RECORDS && r->kept_len == 0 &&
+		!r->in_value && !r->key_awaited)
+		r->phase = PHASE_END;
 	if (r->phase < PHASE_END) {
 		uint64_t end = rdb_reader_offset(r);
 		rdb_fault_set(&r->fault, RDB_ERR_TRUNCATED, end,

@@ -56,6 +56,9 @@ struct rdb_limits {
 	size_t max_string_bytes; /* of one string, compressed or not: proto-max-bulk-len */
 	size_t max_record_bytes; /* of one record or item on the wire, with all its parts */
 	bool ignore_checksum;    /* rdbchecksum no */
+	/* The input is a sequence of whole records without header and trailer. It may end behind
+	 * each of them; its bytes are checked otherwise. */
+	bool is_fragment;
 };
 
 struct rdb_counters {

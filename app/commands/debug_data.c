@@ -288,6 +288,10 @@ void debug_reload(struct client *c)
 	struct ks_lockset ls;
 	int rc;
 
+	if (flag_on(&c->srv->loading)) {
+		reply_err(c, "LOADING Redis is loading the dataset in memory");
+		return;
+	}
 	for (uint32_t i = 2; i < c->argc; i++) {
 		const struct slice *a = &c->argv[i];
 

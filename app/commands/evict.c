@@ -65,6 +65,8 @@ static uint64_t limit_of(const struct app_core *ac)
 {
 	struct server *srv = ac->srv;
 
+	if (flag_on(&srv->loading))
+		return 0;
 	if (flag_on(&srv->is_replica) && flag_on(&srv->cfg->replica_ignore_maxmemory))
 		return 0;
 	if (atomic_load_explicit(&srv->pause_until_ms, memory_order_relaxed) > ac->now_ms)

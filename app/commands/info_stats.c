@@ -6,6 +6,7 @@
 
 #include "app/latency.h"
 #include "app/pubsub.h"
+#include "app/recovery.h"
 #include "app/replication.h"
 #include "app/snapshot.h"
 #include "dataplane/core.h"
@@ -54,6 +55,24 @@ static void info_persistence_rdb(struct textbuf *tb, struct client *c)
 		(unsigned long long)atomic_load_explicit(&srv->nr_saves, memory_order_relaxed));
 }
 
+static void info_loading(struct textbuf *tb, struct server *srv)
+{
+	struct recovery_progress p;
+
+	recovery_progress_get(srv, &p);
+	textbuf_addf(tb,
+		"loading_start_time:%lld\r\n"
+		"loading_total_bytes:%llu\r\n"
+		"loading_rdb_used_mem:%llu\r\n"
+		"loading_loaded_bytes:%llu\r\n"
+		"loading_loaded_perc:%.2f\r\n"
+		"loading_eta_seconds:%lld\r\n",
+		(long long)p.start_s, (unsigned long long)p.total_bytes,
+		(unsigned long long)p.used_memory, (unsigned long long)p.loaded_bytes,
+		p.total_bytes ? 100.0 * (double)p.loaded_bytes / (double)p.total_bytes : 0.0,
+		(long long)p.eta_s);
+}
+
 void info_persistence(struct textbuf *tb, struct client *c)
 {
 	/* No fork, so no copy-on-write and no child. */
@@ -89,6 +108,8 @@ void info_persistence(struct textbuf *tb, struct client *c)
 			 "aof_last_cow_size:0\r\n"
 			 "module_fork_in_progress:0\r\n"
 			 "module_fork_last_cow_size:0\r\n");
+	if (on(&c->srv->loading))
+		info_loading(tb, c->srv);
 }
 
 /* Sum over the cores of a counter of the poll loop. */

@@ -228,8 +228,10 @@ static void effects_add(struct client *c, struct propagation *p, struct encbuf *
 static bool is_logged(const struct client *c)
 {
 	/* A stream is logged as it came, or is in the log already; writes to a writable replica
-	 * stay there. */
-	return !(c->flags & (CLIENT_MASTER | CLIENT_REPLAY)) && !c->ac->local;
+	 * stay there. Of what is let in while the data are loaded nothing changes them, and there
+	 * are no replicas yet. */
+	return !(c->flags & (CLIENT_MASTER | CLIENT_REPLAY)) && !c->ac->local &&
+	       !flag_on(&c->srv->loading);
 }
 
 void propagate_collect(struct client *c)

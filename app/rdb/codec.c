@@ -22,8 +22,8 @@ static void write_member(void *ctx, struct entry *e)
 	m->fn(m->w, e);
 }
 
-bool rdb_write_dict(struct rdb_writer *w, const struct dict *d, struct rdb_part *at, uint64_t until,
-	rdb_member_fn fn)
+bool rdb_write_dict(struct rdb_writer *w, const struct dict *d, struct rdb_progress *at,
+	uint64_t until, rdb_member_fn fn)
 {
 	struct members m = {w, fn};
 

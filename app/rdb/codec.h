@@ -18,7 +18,7 @@
 #include "repl/rdb_write.h"
 
 /* How far a value has been written; all zeros: not begun. The fields are the codec's own. */
-struct rdb_part {
+struct rdb_progress {
 	bool begun; /* what stands ahead of the value has been written */
 	unsigned stage;
 	uint64_t unit;                /* of a table; of a string: bytes */
@@ -45,7 +45,7 @@ struct rdb_codec {
 	 * bytes in all. True: it is complete. What o holds must not change between parts. Errors
 	 * stick to the writer. */
 	bool (*write)(
-		struct rdb_writer *w, const struct obj *o, struct rdb_part *at, uint64_t until);
+		struct rdb_writer *w, const struct obj *o, struct rdb_progress *at, uint64_t until);
 };
 
 extern const struct rdb_codec rdb_hash;
@@ -56,8 +56,8 @@ extern const struct rdb_codec rdb_stream;
 
 /* Writes the members of a dict, each by fn, in parts. */
 typedef void (*rdb_member_fn)(struct rdb_writer *w, const struct entry *e);
-bool rdb_write_dict(struct rdb_writer *w, const struct dict *d, struct rdb_part *at, uint64_t until,
-	rdb_member_fn fn);
+bool rdb_write_dict(struct rdb_writer *w, const struct dict *d, struct rdb_progress *at,
+	uint64_t until, rdb_member_fn fn);
 
 /* NULL: a type that is not stored here. */
 const struct rdb_codec *rdb_codec(enum obj_type type);

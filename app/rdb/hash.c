@@ -74,7 +74,7 @@ static void write_pair(struct rdb_writer *w, const struct entry *e)
 }
 
 static bool hash_write(
-	struct rdb_writer *w, const struct obj *o, struct rdb_part *at, uint64_t until)
+	struct rdb_writer *w, const struct obj *o, struct rdb_progress *at, uint64_t until)
 {
 	if (o->enc != OBJ_ENC_LISTPACK)
 		return rdb_write_dict(w, o->ptr, at, until, write_pair);

@@ -74,7 +74,7 @@ static enum rdb_type list_form(const struct obj *o)
 }
 
 static bool list_write(
-	struct rdb_writer *w, const struct obj *o, struct rdb_part *at, uint64_t until)
+	struct rdb_writer *w, const struct obj *o, struct rdb_progress *at, uint64_t until)
 {
 	if (at->stage == 0) {
 		rdb_write_len(w, list_nr_nodes(o));

@@ -70,6 +70,10 @@ static int load_aux(void *ctx, const void *name, size_t name_len, const void *va
 		if (db >= (int64_t)ks_nr_dbs(l->ks))
 			return load_select(ctx, db > UINT32_MAX ? UINT32_MAX : (uint32_t)db);
 		l->stream_db = db < 0 ? -1 : (int)db;
+	} else if (aux_is(name, name_len, "used-mem")) {
+		int64_t used = aux_int(value, len);
+
+		l->used_memory = used > 0 ? (uint64_t)used : 0;
 	} else if (aux_is(name, name_len, "repl-offset")) {
 		l->repl_offset = aux_int(value, len);
 	} else if (aux_is(name, name_len, "repl-id") && len == sizeof(l->replid) - 1) {
@@ -84,16 +88,38 @@ static int no_memory(struct rdb_loader *l)
 	return -ENOMEM;
 }
 
-/* What is checked of a key before its value. */
-static int check_key(struct rdb_loader *l, const struct rdb_key *key, struct ks_key *k)
+/* Others hold a partition for the time of one key. */
+static void lock(struct rdb_loader *l, const struct ks_key *k)
 {
-	if (key->db >= ks_nr_dbs(l->ks))
-		return load_select(l, key->db);
-	*k = ks_key(l->ks, key->name, key->name_len);
-	if (!ks_find(l->ks, (int)key->db, k))
-		return 0;
+	while (l->shared && !ks_part_trylock(l->ks, k->part))
+		;
+}
+
+static void unlock(struct rdb_loader *l, const struct ks_key *k)
+{
+	if (l->shared)
+		ks_part_unlock(l->ks, k->part);
+}
+
+static int key_twice(struct rdb_loader *l)
+{
 	snprintf(l->err, sizeof(l->err), "it has a key twice");
 	return -EEXIST;
+}
+
+/* What is checked of a key before its value. */
+static int check_key(struct rdb_loader *l, const struct rdb_key *key)
+{
+	struct ks_key k;
+	bool there;
+
+	if (key->db >= ks_nr_dbs(l->ks))
+		return load_select(l, key->db);
+	k = ks_key(l->ks, key->name, key->name_len);
+	lock(l, &k);
+	there = ks_find(l->ks, (int)key->db, &k);
+	unlock(l, &k);
+	return there ? key_twice(l) : 0;
 }
 
 static bool is_over(const struct rdb_loader *l, const struct rdb_key *key)
@@ -105,7 +131,7 @@ static bool is_over(const struct rdb_loader *l, const struct rdb_key *key)
 static int finish_key(struct rdb_loader *l, const struct rdb_key *key, struct entry *e)
 {
 	if (e && key->expire_ms >= 0)
-		e = ks_set_expire(l->ks, 0, (int)key->db, e, key->expire_ms);
+		e = ks_set_expire(l->ks, l->core, (int)key->db, e, key->expire_ms);
 	if (!e)
 		return no_memory(l);
 	if (key->idle_s >= 0)
@@ -116,20 +142,34 @@ static int finish_key(struct rdb_loader *l, const struct rdb_key *key, struct en
 	return 0;
 }
 
-static int load_key(void *ctx, const struct rdb_key *key, const struct rdb_value *value)
+/* The partition is locked. */
+static int store_str(struct rdb_loader *l, const struct rdb_key *key, const struct ks_key *k,
+	const struct rdb_value *value)
 {
-	struct rdb_loader *l = ctx;
-	struct ks_key k;
-	int rc = check_key(l, key, &k);
-
-	if (rc)
-		return rc;
+	if (ks_find(l->ks, (int)key->db, k))
+		return key_twice(l);
 	if (is_over(l, key)) {
 		l->nr_expired++;
 		return 0;
 	}
 	return finish_key(l, key,
-		ks_set_str(l->ks, 0, (int)key->db, &k, value->str, value->str_len, 0, l->now_ms));
+		ks_set_str(
+			l->ks, l->core, (int)key->db, k, value->str, value->str_len, 0, l->now_ms));
+}
+
+static int load_key(void *ctx, const struct rdb_key *key, const struct rdb_value *value)
+{
+	struct rdb_loader *l = ctx;
+	struct ks_key k;
+	int rc;
+
+	if (key->db >= ks_nr_dbs(l->ks))
+		return load_select(l, key->db);
+	k = ks_key(l->ks, key->name, key->name_len);
+	lock(l, &k);
+	rc = store_str(l, key, &k, value);
+	unlock(l, &k);
+	return rc;
 }
 
 /* Says of a value that was refused which key it belongs to. */
@@ -145,9 +185,8 @@ static int refused(struct rdb_loader *l)
 static int load_value(void *ctx, const struct rdb_key *key, enum rdb_type type)
 {
 	struct rdb_loader *l = ctx;
-	struct ks_key k;
 	char *name = malloc(key->name_len + 1);
-	int rc = check_key(l, key, &k);
+	int rc = check_key(l, key);
 
 	if (rc || !name) {
 		free(name);
@@ -167,10 +206,9 @@ static int load_item(void *ctx, const struct rdb_item *item)
 	return rdb_build_item(&l->build, item) ? 0 : refused(l);
 }
 
-/* Takes o. */
-static int store_obj(struct rdb_loader *l, struct obj *o)
+/* Takes o. The partition is locked. */
+static int store_obj(struct rdb_loader *l, const struct ks_key *k, struct obj *o)
 {
-	struct ks_key k = ks_key(l->ks, l->key.name, l->key.name_len);
 	struct entry *e = NULL;
 
 	if (is_over(l, &l->key)) {
@@ -178,7 +216,7 @@ static int store_obj(struct rdb_loader *l, struct obj *o)
 		obj_ops(o)->free(o);
 		return 0;
 	}
-	e = ks_set_obj(l->ks, 0, (int)l->key.db, &k, o, 0, l->now_ms);
+	e = ks_set_obj(l->ks, l->core, (int)l->key.db, k, o, 0, l->now_ms);
 	if (!e)
 		obj_ops(o)->free(o);
 	return finish_key(l, &l->key, e);
@@ -187,11 +225,16 @@ static int store_obj(struct rdb_loader *l, struct obj *o)
 static int load_value_end(void *ctx)
 {
 	struct rdb_loader *l = ctx;
+	struct ks_key k = ks_key(l->ks, l->key.name, l->key.name_len);
 	struct obj o;
 	int rc = 0;
 
 	switch (rdb_build_end(&l->build, &o)) {
-	case RDB_BUILT_VALUE: rc = store_obj(l, &o); break;
+	case RDB_BUILT_VALUE:
+		lock(l, &k);
+		rc = store_obj(l, &k, &o);
+		unlock(l, &k);
+		break;
 	case RDB_BUILT_EMPTY: l->nr_empty++; break;
 	case RDB_BUILT_REFUSED: rc = refused(l); break;
 	}

@@ -13,16 +13,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Loads RDB records into a keyspace that nobody else uses. */
+/* Loads RDB records into a keyspace that nobody else uses, or that several do. */
 struct rdb_loader {
 	struct keyspace *ks;
+	bool shared;   /* partitions have to be locked */
+	unsigned core; /* index of the poll core that loads */
 	int64_t now_ms;
 	uint64_t nr_keys, nr_expired;
-	uint64_t nr_empty;   /* collections without elements: skipped, as Redis does */
-	bool drop_expired;   /* own snapshot of a master */
-	int stream_db;       /* repl-stream-db aux, -1: none */
-	char replid[41];     /* repl-id aux */
-	int64_t repl_offset; /* repl-offset aux, -1 */
+	uint64_t nr_empty;    /* collections without elements: skipped, as Redis does */
+	bool drop_expired;    /* own snapshot of a master */
+	int stream_db;        /* repl-stream-db aux, -1: none */
+	char replid[41];      /* repl-id aux */
+	int64_t repl_offset;  /* repl-offset aux, -1 */
+	uint64_t used_memory; /* used-mem aux */
 	char err[256];
 	struct rdb_key key; /* whose value is being built; name is owned */
 	struct rdb_build build;

@@ -37,7 +37,7 @@ void rdb_save_value(struct rdb_writer *w, const struct entry *e)
 		return;
 	}
 	struct obj o = entry_obj(e);
-	struct rdb_part at = {0};
+	struct rdb_progress at = {0};
 
 	rdb_codec(entry_type(e))->write(w, &o, &at, UINT64_MAX);
 }
@@ -70,7 +70,7 @@ int rdb_save_entry(struct rdb_saver *s, int db, const struct entry *e)
 }
 
 static bool blob_part(
-	struct rdb_writer *w, const struct blob *b, struct rdb_part *at, uint64_t until)
+	struct rdb_writer *w, const struct blob *b, struct rdb_progress *at, uint64_t until)
 {
 	size_t left = b->len - at->unit, room;
 
@@ -87,7 +87,7 @@ static bool blob_part(
 }
 
 static bool value_part(
-	struct rdb_writer *w, const struct entry *e, struct rdb_part *at, uint64_t until)
+	struct rdb_writer *w, const struct entry *e, struct rdb_progress *at, uint64_t until)
 {
 	if (entry_type(e) == OBJ_STRING && entry_blob(e))
 		return blob_part(w, entry_blob(e), at, until);
@@ -100,8 +100,8 @@ static bool value_part(
 	return rdb_codec(entry_type(e))->write(w, &o, at, until);
 }
 
-bool rdb_save_entry_part(struct rdb_saver *s, int db, const struct entry *e, struct rdb_part *at,
-	uint64_t max, int *rc)
+bool rdb_save_entry_part(struct rdb_saver *s, int db, const struct entry *e,
+	struct rdb_progress *at, uint64_t max, int *rc)
 {
 	struct rdb_writer *w = &s->writer;
 	uint64_t until = max < UINT64_MAX - w->nr_bytes ? w->nr_bytes + max : UINT64_MAX;

@@ -28,8 +28,8 @@ int rdb_save_entry(struct rdb_saver *s, int db, const struct entry *e);
  * zeros: at the beginning). True: it is complete, or the error makes it so. What the entry holds
  * must not change between them, and nothing else may be saved. Elements are never divided, but long
  * strings are, and are not compressed then. */
-bool rdb_save_entry_part(struct rdb_saver *s, int db, const struct entry *e, struct rdb_part *at,
-	uint64_t max, int *rc);
+bool rdb_save_entry_part(struct rdb_saver *s, int db, const struct entry *e,
+	struct rdb_progress *at, uint64_t max, int *rc);
 int rdb_saver_fini(struct rdb_saver *s); /* 0 or the sticky error */
 /* A value alone: the type that stands ahead of it, and its bytes, which the writer may hold back
  * until rdb_write_record_end(). */

@@ -71,7 +71,7 @@ static void write_member(struct rdb_writer *w, const struct entry *e)
 }
 
 static bool set_write(
-	struct rdb_writer *w, const struct obj *o, struct rdb_part *at, uint64_t until)
+	struct rdb_writer *w, const struct obj *o, struct rdb_progress *at, uint64_t until)
 {
 	if (o->enc != OBJ_ENC_INTSET)
 		return rdb_write_dict(w, o->ptr, at, until, write_member);

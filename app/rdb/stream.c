@@ -230,14 +230,14 @@ enum {
 	STAGE_END,
 };
 
-static struct stream_group *group_at(const struct rdb_part *at)
+static struct stream_group *group_at(const struct rdb_progress *at)
 {
 	return stream_group_at(&at->group);
 }
 
 /* False: there is more. */
 static bool write_blocks(
-	struct rdb_writer *w, const struct stream *s, struct rdb_part *at, uint64_t until)
+	struct rdb_writer *w, const struct stream *s, struct rdb_progress *at, uint64_t until)
 {
 	for (; tree_pos_ok(&at->pos); tree_next(&at->pos)) {
 		const struct stream_block *block = stream_block_at(&at->pos);
@@ -259,7 +259,7 @@ static bool write_blocks(
 	return true;
 }
 
-static bool write_group(struct rdb_writer *w, struct rdb_part *at)
+static bool write_group(struct rdb_writer *w, struct rdb_progress *at)
 {
 	const struct stream_group *g = group_at(at);
 
@@ -276,7 +276,7 @@ static bool write_group(struct rdb_writer *w, struct rdb_part *at)
 	return true;
 }
 
-static bool write_pending(struct rdb_writer *w, struct rdb_part *at, uint64_t until)
+static bool write_pending(struct rdb_writer *w, struct rdb_progress *at, uint64_t until)
 {
 	const struct stream_group *g = group_at(at);
 
@@ -294,7 +294,7 @@ static bool write_pending(struct rdb_writer *w, struct rdb_part *at, uint64_t un
 	return true;
 }
 
-static bool write_consumer(struct rdb_writer *w, struct rdb_part *at)
+static bool write_consumer(struct rdb_writer *w, struct rdb_progress *at)
 {
 	const struct stream_group *g = group_at(at);
 	const struct stream_consumer *consumer = stream_consumer_at(&at->consumer);
@@ -313,7 +313,7 @@ static bool write_consumer(struct rdb_writer *w, struct rdb_part *at)
 }
 
 /* The IDs of what is pending with the consumer. */
-static bool write_own(struct rdb_writer *w, struct rdb_part *at, uint64_t until)
+static bool write_own(struct rdb_writer *w, struct rdb_progress *at, uint64_t until)
 {
 	const struct stream_group *g = group_at(at);
 	const struct stream_consumer *consumer = stream_consumer_at(&at->consumer);
@@ -330,7 +330,7 @@ static bool write_own(struct rdb_writer *w, struct rdb_part *at, uint64_t until)
 }
 
 static bool write_stage(
-	struct rdb_writer *w, const struct stream *s, struct rdb_part *at, uint64_t until)
+	struct rdb_writer *w, const struct stream *s, struct rdb_progress *at, uint64_t until)
 {
 	switch (at->stage) {
 	case STAGE_BLOCKS: return write_blocks(w, s, at, until);
@@ -342,7 +342,7 @@ static bool write_stage(
 }
 
 static bool stream_write(
-	struct rdb_writer *w, const struct obj *o, struct rdb_part *at, uint64_t until)
+	struct rdb_writer *w, const struct obj *o, struct rdb_progress *at, uint64_t until)
 {
 	const struct stream *s = stream_of(o);
 

@@ -99,7 +99,7 @@ static enum rdb_type zset_form(const struct obj *o)
 
 /* The last comes first, as Redis writes them: whoever loads them finds each at the front. */
 static bool zset_write(
-	struct rdb_writer *w, const struct obj *o, struct rdb_part *at, uint64_t until)
+	struct rdb_writer *w, const struct obj *o, struct rdb_progress *at, uint64_t until)
 {
 	struct zset_pos *pos = &at->zset;
 	bool more = true;

@@ -103,7 +103,7 @@ static inline struct bytes values_write(const struct obj *o)
 
 	rdb_writer_init(&w, (struct rdb_sink){bytes_sink, &out}, RDB_WRITE_COMPRESS);
 	rdb_write_byte(&w, (uint8_t)codec->form(o));
-	codec->write(&w, o, &(struct rdb_part){0}, UINT64_MAX);
+	codec->write(&w, o, &(struct rdb_progress){0}, UINT64_MAX);
 	BUG_ON(rdb_write_record_end(&w) != 0);
 	rdb_writer_fini(&w);
 	return out;

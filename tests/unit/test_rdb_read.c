@@ -491,6 +491,47 @@ static void a_reader_without_upcalls_checks_a_file(void **state)
 	bytes_fini(&file);
 }
 
+/* A fragment: select 3, two keys with a set between them. */
+#define FRAGMENT "\xfe\3\0\1k\1v\2\1s\1\1m\0\1l\1w"
+
+static enum rdb_error feed_fragment(const char *bytes, size_t len, size_t piece)
+{
+	struct rdb_limits limits = trace_limits;
+	struct rdb_reader *r;
+	enum rdb_error error;
+	ssize_t rc = 0;
+
+	limits.is_fragment = true;
+	r = rdb_reader_create(&(struct rdb_upcalls){0}, NULL, &limits);
+	for (size_t at = 0; at < len && rc >= 0; at += piece)
+		rc = rdb_reader_feed(r, bytes + at, piece < len - at ? piece : len - at);
+	rdb_reader_finish(r);
+	error = rdb_reader_fault(r)->error;
+	rdb_reader_destroy(&r);
+	return error;
+}
+
+static void a_fragment_ends_behind_any_record(void **state)
+{
+	static const size_t ends[] = {0, 2, 7, 13, 18};
+	unsigned next = 0;
+
+	assert_int_equal(sizeof(FRAGMENT) - 1, 18);
+	for (size_t len = 0; len < sizeof(FRAGMENT); len++) {
+		bool whole = next < 5 && len == ends[next];
+
+		next += whole;
+		for (size_t piece = 1; piece < 20; piece++)
+			assert_int_equal(feed_fragment(FRAGMENT, len, piece),
+				whole ? RDB_OK : RDB_ERR_TRUNCATED);
+	}
+}
+
+static void a_fragment_has_no_end_of_its_own(void **state)
+{
+	assert_int_equal(feed_fragment(BYTES(FRAGMENT "\xff"), 100), RDB_ERR_OPCODE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -511,6 +552,8 @@ int main(void)
 		cmocka_unit_test(a_record_over_its_limit_is_refused_from_its_lengths),
 		cmocka_unit_test(a_large_value_comes_in_small_pieces),
 		cmocka_unit_test(a_reader_without_upcalls_checks_a_file),
+		cmocka_unit_test(a_fragment_ends_behind_any_record),
+		cmocka_unit_test(a_fragment_has_no_end_of_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

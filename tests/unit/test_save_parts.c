@@ -130,7 +130,7 @@ static const enum obj_type types[] = {
 /* Saves in parts, and returns how many. */
 static unsigned save_in_parts(struct rdb_saver *s, const struct entry *e, struct out *out)
 {
-	struct rdb_part at = {0};
+	struct rdb_progress at = {0};
 	unsigned nr = 0;
 	bool done;
 	int rc;
@@ -198,7 +198,7 @@ static void an_error_ends_it(void **state)
 
 	for (unsigned i = 0; i < NR_TYPES; i++) {
 		struct entry *e = put(ks, "large", types[i]);
-		struct rdb_part at = {0};
+		struct rdb_progress at = {0};
 		struct rdb_saver s;
 		int rc;
 

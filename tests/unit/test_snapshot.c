@@ -261,6 +261,52 @@ static void seal_that_finds_no_space_can_be_aborted(void **state)
 	}
 }
 
+/* Records of some bytes, each in its run as a whole, and runs that make up the file. */
+static void long_streams_are_cut_into_runs(void **state)
+{
+	enum { RECORD = 1500, NR = 90 };
+	uint8_t record[RECORD];
+	struct snap_stream *stream;
+	struct snap *snap;
+	uint64_t from, to, pos;
+	unsigned cuts = 0;
+	uint32_t nr;
+
+	assert_int_equal(snap_begin(f.pool, 0, &snap), 0);
+	assert_int_equal(snap_stream_open(snap, 1, &stream), 0);
+	for (int i = 0; i < NR; i++) {
+		memset(record, i, RECORD);
+		assert_int_equal(snap_stream_write(stream, record, RECORD), 0);
+		cuts += snap_stream_cut(stream);
+	}
+	assert_int_equal(snap_stream_done(stream), 0);
+	assert_true(cuts > 0);
+	assert_int_equal(snap_seal(snap, "REDIS", 5, &some_meta, false), 0);
+	assert_int_equal(snap_publish(&snap), 0);
+	for (int reopened = 0; reopened < 2; reopened++) {
+		snap = snap_newest_get(f.pool);
+		nr = snap_nr_runs(snap);
+		assert_int_equal(nr, 2 + 1 + cuts);
+		read_all(snap);
+		pos = 0;
+		for (uint32_t i = 0; i < nr; i++, pos = to) {
+			snap_run(snap, i, &from, &to);
+			assert_int_equal(from, pos);
+			assert_true(to > from);
+			assert_true(snap_extent_good(snap, from));
+			if (i > 0 && i + 1 < nr)
+				assert_int_equal((to - from) % RECORD, 0);
+		}
+		assert_int_equal(pos, snap_size(snap));
+		snap_run(snap, nr, &from, &to);
+		assert_int_equal(from, to);
+		assert_false(snap_extent_good(snap, pos));
+		snap_put(&snap);
+		if (!reopened)
+			fixture_power_cut(&f);
+	}
+}
+
 static void seal_wants_all_streams_done(void **state)
 {
 	struct snap_stream *stream;
@@ -431,6 +477,7 @@ int main(void)
 		FENCED(too_many_pinned_snapshots_stop_the_next),
 		FENCED(full_area_fails_the_stream_for_good),
 		FENCED(seal_that_finds_no_space_can_be_aborted),
+		FENCED(long_streams_are_cut_into_runs),
 		FENCED(seal_wants_all_streams_done),
 		FENCED(snapshot_ahead_of_the_durable_log_has_to_wait),
 		GROUPED(snapshot_ahead_of_the_durable_log_has_to_wait),
