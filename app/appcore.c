@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "app/appcore.h"
 
+#include "app/acl/client.h"
 #include "app/commands/dispatch.h"
 #include "app/commands/evict.h"
 #include "app/commands/notify.h"
@@ -88,6 +89,7 @@ static bool work(struct core *core)
 	struct app_core *ac = core->app;
 	bool more = false;
 
+	acl_core_look(ac, NULL);
 	pubsub_core_work(ac);
 	more |= listeners_core_work(ac);
 	more |= client_core_work(ac);

@@ -7,6 +7,7 @@
  */
 #include "app/client.h"
 
+#include "app/acl/client.h"
 #include "app/client_cold.h"
 #include "app/client_limits.h"
 #include "app/client_priv.h"
@@ -148,6 +149,7 @@ void client_destroy(struct client **cp)
 	tx_client_gone(c);
 	client_list_remove(c);
 	core_forget(c);
+	acl_client_forget(c);
 	reply_discard(c);
 	client_partial_drop(c);
 	client_cold_free(c);
@@ -158,14 +160,11 @@ void client_destroy(struct client **cp)
 
 static const char *refuse_connection(struct server *srv, struct conn *conn)
 {
-	char pass[8];
-
 	if (atomic_load(&srv->nr_clients) >=
 		atomic_load_explicit(&srv->cfg->maxclients, memory_order_relaxed))
 		return "-ERR max number of clients reached\r\n";
 	if (atomic_load_explicit(&srv->cfg->protected_mode, memory_order_relaxed) &&
-		!conn_is_local(conn) &&
-		config_get_str(srv->cfg, &srv->cfg->requirepass, pass, sizeof(pass)) == 0)
+		!conn_is_local(conn) && flag_on(&srv->acl->default_nopass))
 		return "-DENIED millrace is running in protected mode because protected mode is enabled and no password "
 		       "is set for the default user. In this mode connections are only accepted from the loopback "
 		       "interface. To connect from elsewhere set a password (requirepass), or switch protected mode "
@@ -179,7 +178,6 @@ int client_accept(struct core *core, struct conn *conn)
 	struct app_core *ac = core->app;
 	struct server *srv = ac->srv;
 	const char *refusal = refuse_connection(srv, conn);
-	char pass[8];
 	struct client *c;
 	uint32_t flags = 0;
 
@@ -191,8 +189,6 @@ int client_accept(struct core *core, struct conn *conn)
 		conn_close(conn);
 		return 0;
 	}
-	if (config_get_str(srv->cfg, &srv->cfg->requirepass, pass, sizeof(pass)) == 0)
-		flags |= CLIENT_AUTHENTICATED;
 	if (conn_is_netdev(conn))
 		flags |= CLIENT_NETDEV;
 	if (conn->unix_sock)
@@ -203,6 +199,7 @@ int client_accept(struct core *core, struct conn *conn)
 	if (!c)
 		return -ENOMEM;
 	conn->user = c;
+	acl_client_reset(c);
 	client_register(c);
 	obuf_hold(c->out);
 	conn_keepalive(conn,

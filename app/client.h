@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+struct acl_user;
 struct app_core;
 struct client_cold;
 struct client_pubsub;
@@ -55,13 +56,14 @@ enum client_flags {
 	CLIENT_SCRIPT = 1u << 21,    /* runs the commands of scripts */
 	CLIENT_IN_SCRIPT = 1u << 22, /* its script has been set aside: it stays until that ends */
 	CLIENT_PUBSUB = 1u << 19,    /* has subscriptions; with RESP2 it may do little else */
+	CLIENT_LIMITED = 1u << 30,   /* its user may not do everything: acl_check() */
 };
 
 /* Clients whose commands run under rules of their own. */
 #define CLIENT_PECULIAR                                                                            \
 	(CLIENT_MASTER | CLIENT_REPLAY | CLIENT_REPLICA | CLIENT_MONITOR | CLIENT_CLOSE_AFTER |    \
 		CLIENT_CLOSED | CLIENT_REPLY_SKIP_NEXT | CLIENT_REPLY_SKIP | CLIENT_BLOCKED |      \
-		CLIENT_RETRY | CLIENT_ASAP | CLIENT_PUBSUB | CLIENT_MULTI)
+		CLIENT_RETRY | CLIENT_ASAP | CLIENT_PUBSUB | CLIENT_MULTI | CLIENT_LIMITED)
 
 enum client_block {
 	BLOCK_NONE,
@@ -86,6 +88,7 @@ struct client {
 	struct conn *conn;        /* NULL: no connection */
 	struct obuf *out;         /* where replies go; NULL: nowhere */
 	struct client_cold *cold; /* client_cold.h: owned; set under clients_lock; NULL: at rest */
+	struct acl_user *user;    /* a reference; set under clients_lock; NULL: may do everything */
 	unsigned core_id;         /* index of the owning poll core */
 
 	/* the command under way */

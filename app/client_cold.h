@@ -53,12 +53,6 @@ static inline const char *client_name(const struct client *c)
 	return c->cold ? c->cold->name : NULL;
 }
 
-/* There is one user. */
-static inline const char *client_user(const struct client *c)
-{
-	return "default";
-}
-
 /* "ip:port" or "path:0", or "" when it is not known. Returns buf. */
 const char *client_peer(const struct client *c, char buf[CLIENT_ADDR]);
 const char *client_local(const struct client *c, char buf[CLIENT_ADDR]);

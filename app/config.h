@@ -135,6 +135,8 @@ struct config {
 	atomic_llong busy_reply_ms; /* 0: scripts may take any time */
 	atomic_llong slowlog_slower_than_us;
 	atomic_llong slowlog_max_len;
+	atomic_llong acllog_max_len;
+	atomic_int acl_pubsub_default; /* 1: resetchannels */
 	atomic_llong latency_threshold_ms;
 	atomic_bool latency_tracking;
 	atomic_uint notify_events; /* enum notify_class */

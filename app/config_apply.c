@@ -7,9 +7,11 @@
  */
 #include "app/config_apply.h"
 
+#include "app/acl/acl.h"
 #include "app/control.h"
 #include "app/repl_durable.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define LEVEL_WARNING 3
@@ -28,15 +30,32 @@ static void apply_policy(struct server *srv)
 		load_int(&cfg->lfu_decay_time));
 }
 
+/* Clients learn it in their cores' next turn. */
+static void apply_password(struct server *srv)
+{
+	char *text = config_get(srv->cfg, "requirepass");
+
+	if (!text || acl_default_password(srv->acl, text))
+		server_log(srv, LEVEL_WARNING, "config: requirepass: out of memory");
+	free(text);
+}
+
+static void apply_pubsub_default(struct server *srv)
+{
+	atomic_store(&srv->acl->all_channels, load_int(&srv->cfg->acl_pubsub_default) == 0);
+}
+
 static const struct {
 	const char *name;
 	void (*apply)(struct server *srv);
 } actions[] = {
+	{"acl-pubsub-default", apply_pubsub_default},
 	{"lfu-decay-time", apply_policy},
 	{"lfu-log-factor", apply_policy},
 	{"maxmemory-policy", apply_policy},
 	{"maxmemory-samples", apply_policy},
 	{"min-replicas-durable", repl_durable_configure},
+	{"requirepass", apply_password},
 };
 
 static int changed(void *ctx, const char *name, char *err, size_t err_len)

@@ -263,9 +263,9 @@ const struct directive config_directives[] = {
 	INT("slowlog-max-len", "128", 0, LLONG_MAX, FIELD(slowlog_max_len)),
 
 	/* kept for compatibility */
-	ENUM("acl-pubsub-default", "resetchannels", names_acl_pubsub),
+	ENUM("acl-pubsub-default", "resetchannels", names_acl_pubsub, FIELD(acl_pubsub_default)),
 	STR("aclfile", "", FL(DIR_IMMUTABLE | DIR_REFUSED), NOTE(no_acl)),
-	INT("acllog-max-len", "128", 0, LLONG_MAX),
+	INT("acllog-max-len", "128", 0, LLONG_MAX, FIELD(acllog_max_len)),
 	INT("active-defrag-cycle-max", "25", 1, 99),
 	INT("active-defrag-cycle-min", "1", 1, 99),
 	MEM("active-defrag-ignore-bytes", "100mb", 1, LLONG_MAX),

@@ -2,6 +2,7 @@
  *
  * millrace: set-up from top to bottom, teardown in reverse.
  */
+#include "app/acl/acl.h"
 #include "app/appcore.h"
 #include "app/check.h"
 #include "app/commands/command.h"
@@ -117,6 +118,9 @@ static int daemonize(struct server *srv, char *err)
 
 static int observers_create(struct server *srv)
 {
+	srv->acl = acl_create();
+	if (!srv->acl || acl_default_password(srv->acl, srv->cfg->requirepass))
+		return -ENOMEM;
 	srv->slowlog = slowlog_create();
 	srv->latency = latency_create();
 	return srv->slowlog && srv->latency ? pubsub_create(srv) : -ENOMEM;
@@ -177,6 +181,7 @@ static void stop(struct server *srv, bool clean)
 	scripts_destroy(srv);
 	slowlog_destroy(&srv->slowlog);
 	latency_destroy(&srv->latency);
+	acl_destroy(&srv->acl);
 	if (clean && srv->cfg->pidfile && srv->cfg->pidfile[0])
 		unlink(srv->cfg->pidfile);
 }

@@ -6,6 +6,7 @@
  */
 #include "app/pubsub.h"
 
+#include "app/acl/client.h"
 #include "app/chains.h"
 #include "app/client_limits.h"
 #include "app/commands/command.h"
@@ -225,6 +226,10 @@ static void deliver_to(struct client *c, const struct topic *t, struct message *
 	uint32_t muted = reply_unmute(c);
 	void *deferred = c->deferred; /* a reply under construction waits */
 
+	if (c->flags & CLIENT_ASAP) { /* it is as good as gone */
+		reply_mute(c, muted);
+		return;
+	}
 	c->deferred = NULL;
 	reply_raw(c, head, head_print(head, t, c->resp == 3));
 	if (t->kind == PUBSUB_PATTERN) {
@@ -275,6 +280,8 @@ static void messages_release(struct pubsub *p, unsigned core, struct message *fi
 
 static void deliver_all(struct app_core *ac, struct message *first)
 {
+	if (first)
+		acl_core_look(ac, NULL); /* who may not be told any more is not */
 	for (struct message *m = first; m; m = m->next[ac->id])
 		deliver(ac, m);
 }
@@ -498,6 +505,22 @@ bool pubsub_client_any(const struct client *c, enum pubsub_kind kind, struct sli
 	if (s)
 		*name = (struct slice){s->topic->name, s->topic->len};
 	return s;
+}
+
+bool pubsub_client_has_other(const struct client *c, enum pubsub_kind kind,
+	bool (*test)(const void *ctx, const struct slice *name), const void *ctx)
+{
+	const struct subscription *s;
+
+	if (!c->pubsub)
+		return false;
+	TAILQ_FOREACH(s, &c->pubsub->subs[kind], client_link) {
+		struct slice name = {s->topic->name, s->topic->len};
+
+		if (!test(ctx, &name))
+			return true;
+	}
+	return false;
 }
 
 size_t pubsub_client_bytes(const struct client *c)

@@ -50,6 +50,9 @@ int pubsub_subscribe(struct client *c, enum pubsub_kind kind, const struct slice
 int pubsub_unsubscribe(struct client *c, enum pubsub_kind kind, const struct slice *name);
 /* One name that the client is subscribed to; false: none. Valid until it is unsubscribed. */
 bool pubsub_client_any(const struct client *c, enum pubsub_kind kind, struct slice *name);
+/* Does the client have a name that fails the test? */
+bool pubsub_client_has_other(const struct client *c, enum pubsub_kind kind,
+	bool (*test)(const void *ctx, const struct slice *name), const void *ctx);
 /* How many names. The client's core, or srv->clients_lock held. */
 unsigned pubsub_client_count(const struct client *c, enum pubsub_kind kind);
 /* Memory of them. The client's core. */

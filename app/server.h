@@ -29,6 +29,7 @@
 #define MILLRACE_REDIS_VERSION "7.0.15"
 #define MILLRACE_VERSION       "0.1.0"
 
+struct acl;
 struct control;
 struct core;
 struct log;
@@ -67,6 +68,7 @@ struct app_core {
 	struct ks_lockset *locks;   /* that are held for it, if it may run a script */
 	struct script_core *script; /* commands/script_run.h; NULL: no script has run yet */
 	bool local;                 /* it was let in on a replica: what it writes stays here */
+	unsigned acl_seen;          /* acl->changes that its clients know of */
 	unsigned log_epoch;         /* repl->log_epoch seen last */
 	uint64_t swept_us;
 	struct replica_list replicas; /* of ours, on this core */
@@ -162,6 +164,7 @@ struct server {
 	struct error_stat errors[ERRSTATS_MAX];
 	unsigned nr_errors;
 
+	struct acl *acl;             /* acl/acl.h */
 	struct scripts *scripts;     /* commands/script_run.h */
 	struct listeners *listeners; /* listeners.h */
 	struct pubsub *pubsub;       /* pubsub.h */

@@ -1,107 +1,125 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * ACL, as far as a node with one user needs it: "default" may run everything; requirepass is its
- * password. Users cannot be made: ACL SETUSER is refused but for what changes nothing.
+ * ACL and its subcommands: app/acl/ does the work.
  */
 #include "app/commands/server_cmds.h"
 
+#include "app/acl/client.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-
-#include <openssl/sha.h>
-
-#define HASH_TEXT_LEN (2 * SHA256_DIGEST_LENGTH)
-
-static void hex_text(char *out, const unsigned char *bytes, size_t len)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < len; i++) {
-		*out++ = digits[bytes[i] >> 4];
-		*out++ = digits[bytes[i] & 15];
-	}
-	*out = '\0';
-}
-
-/* SHA-256 of the password as text; "" when there is none. */
-static void password_hash(struct server *srv, char out[HASH_TEXT_LEN + 1])
-{
-	unsigned char hash[SHA256_DIGEST_LENGTH];
-	const char *password;
-
-	out[0] = '\0';
-	rte_spinlock_lock(&srv->cfg->lock);
-	password = srv->cfg->requirepass;
-	if (password && password[0]) {
-		SHA256((const unsigned char *)password, strlen(password), hash);
-		hex_text(out, hash, sizeof(hash));
-	}
-	rte_spinlock_unlock(&srv->cfg->lock);
-}
-
-static bool is_default(const struct slice *user)
-{
-	static const char name[] = "default";
-
-	return user->len == sizeof(name) - 1 && memcmp(user->ptr, name, user->len) == 0;
-}
 
 static int shown(const struct slice *a)
 {
 	return (int)(a->len < 128 ? a->len : 128);
 }
 
+static void reply_text(struct client *c, struct textbuf *tb)
+{
+	if (tb->failed)
+		reply_err(c, "ERR out of memory");
+	else
+		reply_bulk(c, textbuf_str(tb), tb->len);
+	textbuf_fini(tb);
+}
+
+/* --- looking ---------------------------------------------------------------------------------- */
+
 static void acl_whoami_command(struct client *c)
 {
-	reply_bulk_str(c, client_user(c));
+	if (c->user)
+		reply_bulk(c, c->user->name, c->user->name_len);
+	else
+		reply_null(c);
+}
+
+static void reply_users(struct client *c, bool with_rules)
+{
+	unsigned nr;
+	struct acl_user **users = acl_users(c->srv->acl, &nr);
+	struct textbuf tb;
+
+	if (!users) {
+		reply_err(c, "ERR out of memory");
+		return;
+	}
+	reply_array(c, nr);
+	for (unsigned i = 0; i < nr; i++) {
+		if (!with_rules) {
+			reply_bulk(c, users[i]->name, users[i]->name_len);
+			continue;
+		}
+		textbuf_init(&tb);
+		textbuf_addf(&tb, "user %s ", users[i]->name);
+		acl_user_print(&tb, &c->srv->acl->catalog, users[i]);
+		reply_text(c, &tb);
+	}
+	acl_users_put(users, nr);
 }
 
 static void acl_users_command(struct client *c)
 {
-	reply_array(c, 1);
-	reply_bulk_str(c, "default");
+	reply_users(c, false);
 }
 
 static void acl_list_command(struct client *c)
 {
-	char hash[HASH_TEXT_LEN + 1], line[HASH_TEXT_LEN + 64];
+	reply_users(c, true);
+}
 
-	password_hash(c->srv, hash);
-	snprintf(line, sizeof(line), "user default on %s%s ~* &* +@all", hash[0] ? "#" : "nopass",
-		hash);
-	reply_array(c, 1);
-	reply_bulk_str(c, line);
+/* Three fields of a map. */
+static void reply_selector(struct client *c, const struct acl_selector *s)
+{
+	struct textbuf tb;
+
+	reply_bulk_str(c, "commands");
+	textbuf_init(&tb);
+	acl_commands_print(&tb, &c->srv->acl->catalog, s);
+	reply_text(c, &tb);
+	reply_bulk_str(c, "keys");
+	textbuf_init(&tb);
+	acl_keys_print(&tb, s);
+	reply_text(c, &tb);
+	reply_bulk_str(c, "channels");
+	textbuf_init(&tb);
+	acl_channels_print(&tb, s);
+	reply_text(c, &tb);
+}
+
+static void reply_user(struct client *c, const struct acl_user *u)
+{
+	unsigned nr = 0;
+
+	while (acl_user_flag(u, nr))
+		nr++;
+	reply_map(c, 6);
+	reply_bulk_str(c, "flags");
+	reply_set(c, nr);
+	for (unsigned i = 0; i < nr; i++)
+		reply_bulk_str(c, acl_user_flag(u, i));
+	reply_bulk_str(c, "passwords");
+	reply_array(c, u->nr_passwords);
+	for (unsigned i = 0; i < u->nr_passwords; i++)
+		reply_bulk_str(c, u->passwords[i].hash);
+	reply_selector(c, &u->selectors[0]);
+	reply_bulk_str(c, "selectors");
+	reply_array(c, u->nr_selectors - 1);
+	for (unsigned i = 1; i < u->nr_selectors; i++) {
+		reply_map(c, 3);
+		reply_selector(c, &u->selectors[i]);
+	}
 }
 
 static void acl_getuser_command(struct client *c)
 {
-	char hash[HASH_TEXT_LEN + 1];
+	struct acl_user *u = acl_find(c->srv->acl, c->argv[2].ptr, c->argv[2].len);
 
-	if (!is_default(&c->argv[2])) {
+	if (u)
+		reply_user(c, u);
+	else
 		reply_null(c);
-		return;
-	}
-	password_hash(c->srv, hash);
-	reply_map(c, 6);
-	reply_bulk_str(c, "flags");
-	reply_set(c, hash[0] ? 1 : 2);
-	reply_bulk_str(c, "on");
-	if (!hash[0])
-		reply_bulk_str(c, "nopass");
-	reply_bulk_str(c, "passwords");
-	reply_array(c, hash[0] != 0);
-	if (hash[0])
-		reply_bulk_str(c, hash);
-	reply_bulk_str(c, "commands");
-	reply_bulk_str(c, "+@all");
-	reply_bulk_str(c, "keys");
-	reply_bulk_str(c, "~*");
-	reply_bulk_str(c, "channels");
-	reply_bulk_str(c, "&*");
-	reply_bulk_str(c, "selectors");
-	reply_array(c, 0);
+	acl_user_put(u);
 }
 
 /* Replies with the name if the command is of the category. Returns how many names (0, 1). */
@@ -183,20 +201,52 @@ static void acl_genpass_command(struct client *c)
 		if (n > 0)
 			got += (size_t)n;
 	}
-	hex_text(text, bytes, (digits + 1) / 2);
+	for (size_t i = 0; i < (digits + 1) / 2; i++)
+		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
 	reply_bulk(c, text, digits);
+}
+
+static void reply_log_entry(struct client *c, const struct acl_log_entry *e)
+{
+	reply_map(c, 7);
+	reply_bulk_str(c, "count");
+	reply_int(c, (int64_t)e->count);
+	reply_bulk_str(c, "reason");
+	reply_bulk_str(c, acl_reason_name(e->reason));
+	reply_bulk_str(c, "context");
+	reply_bulk_str(c, acl_context_name(e->context));
+	reply_bulk_str(c, "object");
+	reply_bulk(c, e->object, e->object_len);
+	reply_bulk_str(c, "username");
+	reply_bulk_str(c, e->user);
+	reply_bulk_str(c, "age-seconds");
+	reply_double(c, (double)(c->now_ms - e->time_ms) / 1000);
+	reply_bulk_str(c, "client-info");
+	reply_bulk_str(c, e->client);
 }
 
 static void acl_log_command(struct client *c)
 {
-	int64_t count;
+	struct acl_log *log = &c->srv->acl->log;
+	const struct acl_log_entry *e;
+	struct acl_log_list list;
+	int64_t count = 10;
 
-	if (c->argc > 3)
+	if (c->argc > 3) {
 		reply_subcommand_syntax(c);
-	else if (c->argc == 3 && arg_is(&c->argv[2], "reset"))
+		return;
+	}
+	if (c->argc == 3 && arg_is(&c->argv[2], "reset")) {
+		acl_log_reset(log);
 		reply_ok(c);
-	else if (c->argc == 2 || arg_int_reply(c, &c->argv[2], &count))
-		reply_array(c, 0);
+		return;
+	}
+	if (c->argc == 3 && !arg_int_reply(c, &c->argv[2], &count))
+		return;
+	reply_array(c, acl_log_take(log, count < 0 ? 0 : (size_t)count, &list));
+	TAILQ_FOREACH(e, &list, link)
+		reply_log_entry(c, e);
+	acl_log_list_free(&list);
 }
 
 static void acl_file_command(struct client *c)
@@ -210,57 +260,80 @@ static void acl_file_command(struct client *c)
 
 static void acl_deluser_command(struct client *c)
 {
+	int64_t nr = 0;
+
 	for (uint32_t i = 2; i < c->argc; i++) {
-		if (is_default(&c->argv[i])) {
+		if (c->argv[i].len == 7 && memcmp(c->argv[i].ptr, "default", 7) == 0) {
 			reply_err(c, "ERR The 'default' user cannot be removed");
 			return;
 		}
 	}
-	reply_int(c, 0);
+	for (uint32_t i = 2; i < c->argc; i++)
+		nr += acl_delete(c->srv->acl, c->argv[i].ptr, c->argv[i].len);
+	reply_int(c, nr);
+	acl_announce(c);
 }
 
 static void acl_setuser_command(struct client *c)
 {
-	/* what default is already */
-	static const char *const rules[] = {
-		"on", "allkeys", "~*", "allchannels", "&*", "allcommands", "+@all"};
+	struct textbuf err;
 
-	if (!is_default(&c->argv[2])) {
-		reply_err(c, "ERR this server has the user 'default' only");
+	if (!acl_name_valid(&c->argv[2])) {
+		reply_err(c, "ERR Usernames can't contain spaces or null characters");
 		return;
 	}
-	for (uint32_t i = 3; i < c->argc; i++) {
-		bool same = false;
+	textbuf_init(&err);
+	if (acl_set(c->srv->acl, &c->argv[2], c->argc - 3, c->argv + 3, &err) == 0)
+		reply_ok(c);
+	else
+		reply_errf(c, "ERR %s", textbuf_str(&err));
+	textbuf_fini(&err);
+	acl_announce(c);
+}
 
-		for (size_t r = 0; r < sizeof(rules) / sizeof(rules[0]); r++)
-			same |= arg_is(&c->argv[i], rules[r]);
-		if (!same) {
-			reply_err(c,
-				"ERR the rules of 'default' cannot be changed in this server (its "
-				"password is requirepass)");
-			return;
-		}
+/* --- trying ----------------------------------------------------------------------------------- */
+
+static void reply_verdict(struct client *c, const struct acl_user *u, const struct command *cmd)
+{
+	const struct slice *argv = c->argv + 3;
+	char name[COMMAND_NAME_MAX];
+	struct textbuf tb;
+	uint32_t at;
+	enum acl_verdict v = acl_check(u, cmd, argv, c->argc - 3, &at);
+
+	if (v == ACL_ALLOWED) {
+		reply_ok(c);
+		return;
 	}
-	reply_ok(c);
+	textbuf_init(&tb);
+	if (v == ACL_DENIED_COMMAND) {
+		textbuf_addf(&tb, "This user has no permissions to run the '%s' command",
+			command_full_name(cmd, name));
+	} else {
+		textbuf_addf(&tb, "This user has no permissions to access the '");
+		textbuf_add(&tb, argv[at].ptr, argv[at].len);
+		textbuf_addf(&tb, "' %s", v == ACL_DENIED_KEY ? "key" : "channel");
+	}
+	reply_text(c, &tb);
 }
 
 static void acl_dryrun_command(struct client *c)
 {
+	struct acl_user *u = acl_find(c->srv->acl, c->argv[2].ptr, c->argv[2].len);
 	const struct command *cmd = command_lookup(c->srv, c->argv + 3, c->argc - 3, NULL);
 	uint32_t argc = c->argc - 3;
 	char name[COMMAND_NAME_MAX];
 
-	if (!is_default(&c->argv[2])) {
+	if (!u)
 		reply_errf(c, "ERR User '%.*s' not found", shown(&c->argv[2]), c->argv[2].ptr);
-	} else if (!cmd) {
+	else if (!cmd)
 		reply_errf(c, "ERR Command '%.*s' not found", shown(&c->argv[3]), c->argv[3].ptr);
-	} else if ((cmd->arity > 0 && argc != (uint32_t)cmd->arity) ||
-		   (cmd->arity < 0 && argc < (uint32_t)-cmd->arity)) {
+	else if (cmd->arity > 0 ? argc != (uint32_t)cmd->arity : argc < (uint32_t)-cmd->arity)
 		reply_errf(c, "ERR wrong number of arguments for '%s' command",
 			command_full_name(cmd, name));
-	} else {
-		reply_ok(c);
-	}
+	else
+		reply_verdict(c, u, cmd);
+	acl_user_put(u);
 }
 
 static void acl_help_command(struct client *c)
@@ -269,7 +342,7 @@ static void acl_help_command(struct client *c)
 		"CAT [<category>]",
 		"    The categories of commands, or the commands of one.",
 		"DELUSER <username> [<username> ...]",
-		"    There is no user that could be removed.",
+		"    Removes users and disconnects who is logged in as one of them.",
 		"DRYRUN <username> <command> [<arg> ...]",
 		"    Whether the user may run the command.",
 		"GENPASS [<bits>]",
@@ -279,13 +352,13 @@ static void acl_help_command(struct client *c)
 		"LIST",
 		"    All users, as configuration lines.",
 		"LOAD",
-		"    Refused: there is no ACL file.",
+		"    Takes all users from the ACL file.",
 		"LOG [<count> | RESET]",
-		"    An empty list: nothing is denied to 'default'.",
+		"    What was denied lately, newest first, or a new beginning.",
 		"SAVE",
-		"    Refused: there is no ACL file.",
+		"    Writes all users into the ACL file.",
 		"SETUSER <username> <attribute> [<attribute> ...]",
-		"    Refused: there is the user 'default' only.",
+		"    Makes a user, or changes one.",
 		"USERS",
 		"    The names of all users.",
 		"WHOAMI",

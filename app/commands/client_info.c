@@ -7,6 +7,7 @@
  */
 #include "app/commands/connection.h"
 
+#include "app/acl/client.h"
 #include "app/commands/multi.h"
 
 #include "dataplane/obuf.h"
@@ -47,6 +48,7 @@ static void view_take(struct client_view *v, struct client *c)
 	v->argv_mem = 0; /* no command is under way, or it is the owner's business */
 	v->cmd = atomic_load_explicit(&c->last_cmd, memory_order_relaxed);
 	v->name = client_name(c) ? strdup(client_name(c)) : NULL;
+	v->user = strdup(acl_client_name(c));
 	client_peer(c, v->peer);
 	client_local(c, v->local);
 }
@@ -98,10 +100,16 @@ size_t client_views_take(
 	return nr;
 }
 
+static void view_fini(struct client_view *v)
+{
+	free(v->name);
+	free(v->user);
+}
+
 void client_views_free(struct client_view *views, size_t nr)
 {
 	for (size_t i = 0; i < nr; i++)
-		free(views[i].name);
+		view_fini(&views[i]);
 	free(views);
 }
 
@@ -137,7 +145,6 @@ static void flags_print(char out[16], uint32_t flags)
 void client_view_print(struct textbuf *tb, const struct client_view *v, int64_t now_ms)
 {
 	char flags[16], cmd[COMMAND_NAME_MAX] = "NULL";
-	const char *user = v->flags & CLIENT_MASTER ? "(superuser)" : "default";
 
 	flags_print(flags, v->flags);
 	if (v->cmd)
@@ -152,7 +159,7 @@ void client_view_print(struct textbuf *tb, const struct client_view *v, int64_t 
 		"rbp=0 obl=0 oll=%d omem=%zu tot-mem=%zu events=%s cmd=%s user=%s redir=-1 resp=%u",
 		v->subs[PUBSUB_CHANNEL], v->subs[PUBSUB_PATTERN], v->subs[PUBSUB_SHARD], v->multi,
 		v->qbuf, v->qbuf_free, v->argv_mem, v->multi_mem, v->obuf != 0, v->obuf, v->total,
-		v->obuf ? "rw" : "r", cmd, user, v->resp ? v->resp : 2);
+		v->obuf ? "rw" : "r", cmd, v->user ? v->user : "", v->resp ? v->resp : 2);
 }
 
 static unsigned digits_of(size_t n)
@@ -199,5 +206,5 @@ void client_self_print(struct textbuf *tb, struct client *c)
 	v.argv_mem = args_len(c);
 	v.obuf = c->out ? obuf_len(c->out) : 0;
 	client_view_print(tb, &v, c->now_ms);
-	free(v.name);
+	view_fini(&v);
 }

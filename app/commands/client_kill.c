@@ -7,12 +7,14 @@
  */
 #include "app/commands/connection.h"
 
+#include "app/acl/acl.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 struct kill_filter {
-	const struct slice *addr, *laddr, *user; /* NULL: any */
-	uint64_t id;                             /* 0: any */
+	const struct slice *addr, *laddr; /* NULL: any */
+	uint64_t id, account;             /* 0: any */
 	bool by_type;
 	enum client_type type;
 	bool skip_me;
@@ -31,8 +33,9 @@ static bool fits(const struct kill_filter *f, const struct client *c, const stru
 	return !atomic_load_explicit(&c->kill, memory_order_relaxed) &&
 	       !(f->addr && !text_is(client_peer(c, addr), f->addr)) &&
 	       !(f->laddr && !text_is(client_local(c, addr), f->laddr)) &&
-	       !(f->user && !text_is(client_user(c), f->user)) && !(f->id && c->id != f->id) &&
-	       !(f->by_type && client_type_of(flags) != f->type) && !(f->skip_me && c == self);
+	       !(f->account && (!c->user || c->user->account != f->account)) &&
+	       !(f->id && c->id != f->id) && !(f->by_type && client_type_of(flags) != f->type) &&
+	       !(f->skip_me && c == self);
 }
 
 /* Kills what fits. Returns how many. */
@@ -78,12 +81,15 @@ static bool option_parse(struct client *c, const struct slice *option, const str
 	} else if (arg_is(option, "laddr")) {
 		f->laddr = value;
 	} else if (arg_is(option, "user")) {
-		if (!text_is("default", value)) {
+		struct acl_user *u = acl_find(c->srv->acl, value->ptr, value->len);
+
+		if (!u) {
 			reply_errf(c, "ERR No such user '%.*s'",
 				(int)(value->len < 128 ? value->len : 128), value->ptr);
 			return false;
 		}
-		f->user = value;
+		f->account = u->account;
+		acl_user_put(u);
 	} else if (arg_is(option, "skipme")) {
 		f->skip_me = arg_is(value, "yes");
 		if (!f->skip_me && !arg_is(value, "no")) {

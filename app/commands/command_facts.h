@@ -88,6 +88,16 @@ bool key_spec_next(const char **text, struct key_spec *spec);
 bool key_spec_covers(
 	const struct key_spec *spec, const struct slice *argv, uint32_t argc, uint32_t pos);
 
+struct command_key {
+	uint32_t pos;   /* in argv */
+	uint32_t flags; /* enum key_flags, of these arguments */
+};
+/* The keys of a command line and what happens to them; what are channels is none. Writes max of
+ * them at most and returns their number, which may be larger: call again. Arguments that make no
+ * sense have no keys. */
+int command_keys_flagged(const struct command *cmd, const struct slice *argv, uint32_t argc,
+	struct command_key *keys, uint32_t max);
+
 /* --- arguments -------------------------------------------------------------------------------- */
 
 enum {

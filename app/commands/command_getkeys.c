@@ -5,6 +5,7 @@
  */
 #include "app/commands/command_facts.h"
 #include "app/commands/command_info.h"
+#include "checks.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,12 +30,9 @@ static uint32_t bitfield_flags(const struct slice *argv, uint32_t argc)
 	return KEY_RO | KEY_ACCESS;
 }
 
-static uint32_t key_flags_at(
-	const struct command *cmd, const struct slice *argv, uint32_t argc, uint32_t pos)
+static uint32_t key_flags_at(const struct command *cmd, const struct key_spec *specs, unsigned nr,
+	const struct slice *argv, uint32_t argc, uint32_t pos)
 {
-	struct key_spec specs[KEY_SPECS_MAX];
-	unsigned nr = key_specs_get(cmd, specs);
-
 	for (unsigned i = 0; i < nr; i++) {
 		if (!key_spec_covers(&specs[i], argv, argc, pos))
 			continue;
@@ -45,6 +43,33 @@ static uint32_t key_flags_at(
 	}
 	/* A key that the specifications cannot place, as SORT's STORE: the command writes it. */
 	return cmd->flags & CMD_WRITE ? KEY_OW | KEY_UPDATE : KEY_RO | KEY_ACCESS;
+}
+
+#define POSITIONS_INLINE 64
+
+int command_keys_flagged(const struct command *cmd, const struct slice *argv, uint32_t argc,
+	struct command_key *keys, uint32_t max)
+{
+	uint32_t inl[POSITIONS_INLINE], *pos = inl;
+	struct key_spec specs[KEY_SPECS_MAX];
+	unsigned nr_specs;
+	int nr;
+
+	if ((cmd->first_key <= 0 && !cmd->keys) || (cmd->flags & CMD_NOT_KEYS))
+		return 0;
+	if (argc > POSITIONS_INLINE)
+		pos = malloc(argc * sizeof(*pos));
+	BUG_ON(!pos);
+	nr = command_keys(cmd, argv, argc, pos, argc);
+	BUG_ON(nr > (int)argc);
+	nr_specs = key_specs_get(cmd, specs);
+	for (int i = 0; i < nr && (uint32_t)i < max; i++) {
+		keys[i].pos = pos[i];
+		keys[i].flags = key_flags_at(cmd, specs, nr_specs, argv, argc, pos[i]);
+	}
+	if (pos != inl)
+		free(pos);
+	return nr < 0 ? 0 : nr;
 }
 
 static void reply_key_flags(struct client *c, uint32_t flags)
@@ -85,6 +110,8 @@ static void getkeys(struct client *c, bool with_flags)
 	const struct slice *argv = c->argv + 2;
 	uint32_t argc = c->argc - 2, *pos;
 	const struct command *cmd = command_lookup(c->srv, argv, argc, NULL);
+	struct key_spec specs[KEY_SPECS_MAX];
+	unsigned nr_specs;
 	int nr;
 
 	if (!cmd) {
@@ -102,13 +129,14 @@ static void getkeys(struct client *c, bool with_flags)
 	pos = find_keys(c, cmd, argv, argc, &nr);
 	if (!pos)
 		return;
+	nr_specs = key_specs_get(cmd, specs);
 	reply_array(c, (size_t)nr);
 	for (int i = 0; i < nr; i++) {
 		if (with_flags)
 			reply_array(c, 2);
 		reply_bulk(c, argv[pos[i]].ptr, argv[pos[i]].len);
 		if (with_flags)
-			reply_key_flags(c, key_flags_at(cmd, argv, argc, pos[i]));
+			reply_key_flags(c, key_flags_at(cmd, specs, nr_specs, argv, argc, pos[i]));
 	}
 	free(pos);
 }

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * AUTH, HELLO, PING and the other commands about one's own connection.
- *
- * There is one user, "default": with requirepass it has that password, without it needs none and
- * takes any.
  */
 #include "app/commands/connection.h"
 
+#include "app/acl/client.h"
 #include "app/commands/monitor.h"
 #include "app/commands/multi.h"
 
@@ -15,52 +13,6 @@
 
 static const char wrong_password[] =
 	"WRONGPASS invalid username-password pair or user is disabled.";
-
-static bool password_needed(struct config *cfg)
-{
-	bool needed;
-
-	rte_spinlock_lock(&cfg->lock);
-	needed = cfg->requirepass && cfg->requirepass[0];
-	rte_spinlock_unlock(&cfg->lock);
-	return needed;
-}
-
-bool connection_auth_required(struct client *c)
-{
-	return !(c->flags & CLIENT_AUTHENTICATED) && password_needed(c->srv->cfg);
-}
-
-/* Takes the same time wherever the first difference is. Without a password, any will do. */
-static bool password_matches(struct config *cfg, const struct slice *given)
-{
-	unsigned differs;
-	size_t len;
-
-	rte_spinlock_lock(&cfg->lock);
-	const char *want = cfg->requirepass ? cfg->requirepass : "";
-
-	len = strlen(want);
-	differs = len != given->len;
-	for (size_t i = 0; i < given->len && i < len; i++)
-		differs |= (unsigned char)given->ptr[i] ^ (unsigned char)want[i];
-	rte_spinlock_unlock(&cfg->lock);
-	return !len || !differs;
-}
-
-/* Logs the client in, or replies why not. */
-static bool authenticate(struct client *c, const struct slice *user, const struct slice *password)
-{
-	static const char default_user[] = "default";
-
-	if (user->len != strlen(default_user) || memcmp(user->ptr, default_user, user->len) != 0 ||
-		!password_matches(c->srv->cfg, password)) {
-		reply_err(c, wrong_password);
-		return false;
-	}
-	client_flags_change(c, CLIENT_AUTHENTICATED, 0);
-	return true;
-}
 
 void auth_command(struct client *c)
 {
@@ -74,13 +26,15 @@ void auth_command(struct client *c)
 	if (c->argc == 3) {
 		user = c->argv[1];
 		password = &c->argv[2];
-	} else if (!password_needed(c->srv->cfg)) {
+	} else if (flag_on(&c->srv->acl->default_nopass)) {
 		reply_err(c, "ERR AUTH <password> called without any password configured for the "
 			     "default user. Are you sure your configuration is correct?");
 		return;
 	}
-	if (authenticate(c, &user, password))
+	if (acl_client_login(c, &user, password))
 		reply_ok(c);
+	else
+		reply_err(c, wrong_password);
 }
 
 /* Printable and without blanks: the name stands in the lines of CLIENT LIST. */
@@ -140,8 +94,10 @@ static bool hello_options(struct client *c)
 		uint32_t more = c->argc - 1 - i;
 
 		if (arg_is(&c->argv[i], "auth") && more >= 2) {
-			if (!authenticate(c, &c->argv[i + 1], &c->argv[i + 2]))
+			if (!acl_client_login(c, &c->argv[i + 1], &c->argv[i + 2])) {
+				reply_err(c, wrong_password);
 				return false;
+			}
 			i += 2;
 		} else if (arg_is(&c->argv[i], "setname") && more >= 1) {
 			if (!client_name_set(c, &c->argv[++i]))
@@ -192,7 +148,7 @@ void hello_command(struct client *c)
 	}
 	if (!hello_options(c))
 		return;
-	if (connection_auth_required(c)) {
+	if (!(c->flags & CLIENT_AUTHENTICATED)) {
 		reply_err(c, "NOAUTH HELLO must be called with the client already authenticated, "
 			     "otherwise the HELLO AUTH <user> <pass> option can be used to "
 			     "authenticate the client and select the RESP protocol version at the "
@@ -252,7 +208,6 @@ void select_command(struct client *c)
 void reset_command(struct client *c)
 {
 	static const struct slice no_name = {"", 0};
-	uint32_t set = 0, clear = CLIENT_REPLY_OFF | CLIENT_REPLY_SKIP_NEXT | CLIENT_PUBSUB;
 
 	if (c->flags & (CLIENT_REPLICA | CLIENT_MASTER)) {
 		reply_err(c, "ERR can only reset normal client connections");
@@ -261,11 +216,8 @@ void reset_command(struct client *c)
 	monitor_stop(c);
 	pubsub_client_forget(c);
 	tx_discard(c);
-	if (password_needed(c->srv->cfg))
-		clear |= CLIENT_AUTHENTICATED;
-	else
-		set |= CLIENT_AUTHENTICATED;
-	client_flags_change(c, set, clear);
+	acl_client_reset(c);
+	client_flags_change(c, 0, CLIENT_REPLY_OFF | CLIENT_REPLY_SKIP_NEXT | CLIENT_PUBSUB);
 	client_name_set(c, &no_name);
 	resp_set(c, 2);
 	db_set(c, 0);

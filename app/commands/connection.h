@@ -9,9 +9,6 @@
 #include "app/pubsub.h"
 #include "app/textbuf.h"
 
-/* Does the node demand AUTH from this client before anything else? */
-bool connection_auth_required(struct client *c);
-
 /* connection.c */
 void auth_command(struct client *c);
 void echo_command(struct client *c);
@@ -71,6 +68,7 @@ struct client_view {
 	size_t qbuf, qbuf_free, argv_mem, obuf, total;
 	const struct command *cmd;
 	char *name; /* owned; NULL: none */
+	char *user; /* owned */
 	char peer[CLIENT_ADDR], local[CLIENT_ADDR];
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "app/commands/dispatch.h"
 
+#include "app/acl/client.h"
 #include "app/commands/connection.h"
 #include "app/commands/evict.h"
 #include "app/commands/monitor.h"
@@ -26,7 +27,7 @@
  * admitted by prop_admit(). */
 #define RECORD_SLACK 8192
 #define QUEUED_SLACK 512
-#define REFUSAL_MAX  256
+#define REFUSAL_MAX  256 /* ACL_TEXT_MAX */
 
 static inline bool is_applier(const struct client *c)
 {
@@ -204,10 +205,12 @@ static const char *refuse(struct client *c, const struct command *cmd, char text
 
 	if (is_applier(c))
 		return NULL;
-	if (!(cmd->flags & CMD_NO_AUTH) && connection_auth_required(c))
+	if (!(cmd->flags & CMD_NO_AUTH) && acl_client_must_login(c))
 		return "NOAUTH Authentication required.";
 	if ((c->flags & CLIENT_MULTI) && (cmd->flags & CMD_NO_MULTI))
 		return "ERR Command not allowed inside a transaction";
+	if ((c->flags & CLIENT_LIMITED) && !acl_client_may(c, cmd, text))
+		return text;
 	refusal = refuse_by_state(c, cmd);
 	if (!refusal)
 		refusal = refuse_subscriber(c, cmd, text);
@@ -546,9 +549,10 @@ enum run_result command_run(struct client *c, const struct command *cmd)
 	enum run_result rc;
 	bool refused;
 
+	acl_core_look(c->ac, NULL);
 	if (!cmd)
 		cmd = find_or_reject(c);
-	if (!cmd)
+	if (!cmd || (c->flags & CLIENT_ASAP)) /* its user may be gone */
 		return RUN_DONE;
 	refusal = refuse(c, cmd, text);
 	if (refusal)
@@ -576,6 +580,7 @@ bool command_reads_begin(struct app_core *ac)
 	struct server *srv = ac->srv;
 	const struct config *cfg = srv->cfg;
 
+	acl_core_look(ac, NULL);
 	ac->admitted = 0;
 	ac->local = flag_on(&srv->is_replica);
 	if (atomic_load_explicit(&srv->pause_until_ms, memory_order_relaxed) > ac->now_ms ||

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "app/commands/multi.h"
 
+#include "app/acl/client.h"
 #include "app/commands/connection.h"
 #include "app/commands/dispatch.h"
 #include "checks.h"
@@ -258,15 +259,21 @@ bool tx_is_held(struct client *c)
 static void run_queue(struct client *c)
 {
 	struct client_tx *tx = c->tx;
+	const struct command *self = c->cmd;
 	struct slice *argv = c->argv;
 	uint32_t argc = c->argc;
+	char text[ACL_TEXT_MAX];
 
 	c->ac->in_exec = true;
 	reply_array(c, tx->nr);
 	for (uint32_t i = 0; i < tx->nr; i++) {
 		c->argv = tx->queue[i].argv;
 		c->argc = tx->queue[i].argc;
-		command_call(c, tx->queue[i].cmd);
+		c->cmd = self; /* until another one runs */
+		if (acl_client_still_may(c, tx->queue[i].cmd, text))
+			command_call(c, tx->queue[i].cmd);
+		else
+			reply_err(c, text);
 		BUG_ON(c->retry ||
 			(c->flags & (CLIENT_BLOCKED | CLIENT_IN_SCRIPT)) == CLIENT_BLOCKED);
 		propagate_collect(c);

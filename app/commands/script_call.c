@@ -4,6 +4,7 @@
  */
 #include "app/commands/script_core.h"
 
+#include "app/acl/client.h"
 #include "app/commands/debug_cmds.h"
 #include "app/commands/server_cmds.h"
 #include "app/control.h"
@@ -82,8 +83,8 @@ static const char *refuse_oom(const struct script_core *sk, const struct command
 	return REPLY_OOM;
 }
 
-static const char *refuse_call(
-	const struct script_core *sk, const struct command *cmd, uint32_t argc)
+static const char *refuse_call(const struct script_core *sk, const struct command *cmd,
+	uint32_t argc, const struct slice *argv, char text[ACL_TEXT_MAX])
 {
 	const char *refusal;
 
@@ -94,6 +95,8 @@ static const char *refuse_call(
 	if (is_denied(sk, cmd))
 		return "ERR This Redis command is not allowed from script";
 	refusal = refuse_stale(sk->ac->srv, cmd);
+	if (!refusal && !acl_script_may(sk->user, cmd, argc, argv, text))
+		refusal = text;
 	if (!refusal)
 		refusal = refuse_write(sk, cmd);
 	return refusal ? refusal : refuse_oom(sk, cmd);
@@ -172,7 +175,9 @@ static bool run_command(struct script_core *sk, const struct command *cmd, struc
 	lock_keys(sk, cmd);
 	free(sk->reply);
 	reply_capture_begin(caller);
+	caller->user = sk->user->user; /* borrowed: nobody looks at it but the command */
 	command_call(caller, cmd);
+	caller->user = NULL;
 	sk->reply = reply_capture_end(caller, &reply->len);
 	reply->ptr = sk->reply;
 	BUG_ON(caller->retry);
@@ -190,7 +195,8 @@ static bool call(struct script_run *run, uint32_t argc, const struct slice *argv
 	struct script_core *sk = core_of(run);
 	struct client *caller = sk->caller;
 	const struct command *cmd = command_lookup(caller->srv, argv, argc, NULL);
-	const char *refusal = refuse_call(sk, cmd, argc);
+	char text[ACL_TEXT_MAX];
+	const char *refusal = refuse_call(sk, cmd, argc, argv, text);
 
 	caller->argv = (struct slice *)(uintptr_t)argv;
 	caller->argc = argc;
@@ -210,10 +216,14 @@ static bool call(struct script_run *run, uint32_t argc, const struct slice *argv
 	return false;
 }
 
-static int acl_check(struct script_run *run, uint32_t argc, const struct slice *argv)
+static int may_run(struct script_run *run, uint32_t argc, const struct slice *argv)
 {
-	/* There is one user, who may do everything. */
-	return command_lookup(run->c->srv, argv, argc, NULL) ? 1 : -1;
+	const struct command *cmd = command_lookup(run->c->srv, argv, argc, NULL);
+	uint32_t at;
+
+	if (!cmd)
+		return -1;
+	return acl_check(core_of(run)->user->user, cmd, argv, argc, &at) == ACL_ALLOWED;
 }
 
 static void set_resp(struct script_run *run, int resp)
@@ -270,7 +280,7 @@ static bool interrupt(struct script_run *run)
 
 const struct script_host script_host = {
 	.call = call,
-	.acl_check = acl_check,
+	.acl_check = may_run,
 	.interrupt = interrupt,
 	.set_resp = set_resp,
 	.log = log_text,

@@ -11,6 +11,7 @@
  */
 #include "app/commands/sort.h"
 
+#include "app/acl/check.h"
 #include "app/commands/collection.h"
 #include "app/commands/keys.h"
 #include "app/commands/partial_sort.h"
@@ -60,12 +61,25 @@ static bool limit_args(struct sort *s, const struct slice *args)
 	return arg_int_reply(s->c, &args[0], &s->skip) && arg_int_reply(s->c, &args[1], &s->count);
 }
 
-static void by_arg(struct sort *s, const struct slice *arg)
+/* Patterns reach any key: who may not read them all may not use one. */
+static bool may_follow(struct sort *s, const char *option)
+{
+	struct client *c = s->c;
+
+	if (acl_check_all_keys(c->user, c->cmd, c->argv, c->argc, ACL_READ))
+		return true;
+	reply_errf(c, "ERR %s option of SORT denied due to insufficient ACL permissions.", option);
+	return false;
+}
+
+static bool by_arg(struct sort *s, const struct slice *arg)
 {
 	sort_pattern_parse(arg, &s->by);
 	s->has_by = true;
-	if (!memchr(arg->ptr, '*', strnlen(arg->ptr, arg->len)))
-		s->by_none = true; /* and a later BY does not undo it */
+	if (memchr(arg->ptr, '*', strnlen(arg->ptr, arg->len)))
+		return may_follow(s, "BY");
+	s->by_none = true; /* and a later BY does not undo it */
+	return true;
 }
 
 /* An option of argv[*i] with words behind it; moves *i to its last word. False: an error has been
@@ -84,12 +98,11 @@ static bool option(struct sort *s, uint32_t *i, bool may_store)
 		return true;
 	}
 	if (arg_is(a, "by") && behind >= 1) {
-		by_arg(s, &s->c->argv[++*i]);
-		return true;
+		return by_arg(s, &s->c->argv[++*i]);
 	}
 	if (arg_is(a, "get") && behind >= 1) {
 		sort_pattern_parse(&s->c->argv[++*i], &s->gets[s->nr_gets++]);
-		return true;
+		return may_follow(s, "GET");
 	}
 	reply_err(s->c, REPLY_SYNTAX);
 	return false;

@@ -5,6 +5,7 @@
  */
 #include "app/commands/connection.h"
 
+#include "app/acl/client.h"
 #include "app/commands/monitor.h"
 #include "app/commands/multi.h"
 #include "app/commands/server_cmds.h"
@@ -46,6 +47,8 @@ struct fixture {
 	uint64_t unblocked; /* id, and whether with an error */
 	bool unblock_error;
 	unsigned nr_subs[PUBSUB_KINDS]; /* of every client */
+	struct acl acl;
+	struct acl_user users[2];
 };
 
 static struct fixture *current;
@@ -66,6 +69,44 @@ const char *command_full_name(const struct command *cmd, char buf[COMMAND_NAME_M
 void client_kick(struct client *c)
 {
 	current->nr_kicked++;
+}
+
+/* Only "default" can log in. */
+bool acl_client_login(struct client *c, const struct slice *name, const struct slice *password)
+{
+	bool ok = name->len == 7 && memcmp(name->ptr, "default", 7) == 0;
+
+	if (!flag_on(&c->srv->acl->default_nopass))
+		ok = ok && password->len == strlen(current->password) &&
+		     memcmp(password->ptr, current->password, password->len) == 0;
+	if (ok)
+		client_flags_change(c, CLIENT_AUTHENTICATED, 0);
+	return ok;
+}
+
+void acl_client_reset(struct client *c)
+{
+	bool open = flag_on(&c->srv->acl->default_nopass);
+
+	client_flags_change(c, open ? CLIENT_AUTHENTICATED : 0, open ? 0 : CLIENT_AUTHENTICATED);
+}
+
+const char *acl_client_name(const struct client *c)
+{
+	return c->user ? c->user->name : "(superuser)";
+}
+
+struct acl_user *acl_find(struct acl *acl, const char *name, size_t len)
+{
+	for (size_t i = 0; i < sizeof(current->users) / sizeof(current->users[0]); i++)
+		if (strlen(current->users[i].name) == len &&
+			memcmp(current->users[i].name, name, len) == 0)
+			return &current->users[i];
+	return NULL;
+}
+
+void acl_user_put(struct acl_user *u)
+{
 }
 
 /* The other core takes its messages at once. */
@@ -121,11 +162,15 @@ static void ends_set(struct client *c, unsigned number)
 static int set_up(void **state)
 {
 	static const struct command list = {.name = "client|list"};
+	static char default_name[] = "default", bob_name[] = "bob";
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	assert_non_null(f);
 	f->srv.cfg = &f->cfg;
-	f->cfg.requirepass = f->password;
+	f->srv.acl = &f->acl;
+	atomic_store(&f->acl.default_nopass, true);
+	f->users[0] = (struct acl_user){.account = 1, .name = default_name};
+	f->users[1] = (struct acl_user){.account = 2, .name = bob_name};
 	f->cfg.databases = 16;
 	TAILQ_INIT(&f->srv.clients);
 	TAILQ_INIT(&f->ac.dirty);
@@ -144,12 +189,14 @@ static int set_up(void **state)
 		c->now_ms = NOW_MS;
 		c->created_ms = NOW_MS - 90000;
 		c->cmd = &list;
+		c->user = &f->users[0];
 		atomic_init(&c->pub_active_ms, NOW_MS - 5000);
 		ends_set(c, i + 1);
 		TAILQ_INSERT_TAIL(&f->srv.clients, c, registry_link);
 	}
 	atomic_init(&f->srv.nr_clients, NR_CLIENTS);
 	f->c[0].out = &f->out;
+	f->c[0].flags = CLIENT_AUTHENTICATED;
 	for (unsigned i = 1; i < NR_CLIENTS; i++) {
 		obuf_init(&f->outs[i - 1], &f->pool);
 		f->c[i].out = &f->outs[i - 1];
@@ -209,6 +256,8 @@ static void check(struct fixture *f, command_fn fn, const char *line, const char
 static void require_password(struct fixture *f, const char *password)
 {
 	snprintf(f->password, sizeof(f->password), "%s", password);
+	atomic_store(&f->acl.default_nopass, false);
+	f->c[0].flags &= ~(uint32_t)CLIENT_AUTHENTICATED;
 }
 
 #define WRONGPASS "-WRONGPASS invalid username-password pair or user is disabled.\r\n"
@@ -220,14 +269,12 @@ static void auth_needs_the_whole_password(void **state)
 	struct fixture *f = *state;
 
 	require_password(f, "sesame");
-	assert_true(connection_auth_required(&f->c[0]));
 	check(f, auth_command, "auth sesam", WRONGPASS);
 	check(f, auth_command, "auth sesamee", WRONGPASS);
 	check(f, auth_command, "auth Sesame", WRONGPASS);
 	check(f, auth_command, "auth bob sesame", WRONGPASS);
-	assert_true(connection_auth_required(&f->c[0]));
+	assert_false(f->c[0].flags & CLIENT_AUTHENTICATED);
 	check(f, auth_command, "auth sesame", "+OK\r\n");
-	assert_false(connection_auth_required(&f->c[0]));
 	assert_true(f->c[0].flags & CLIENT_AUTHENTICATED);
 }
 
@@ -316,8 +363,7 @@ static void reset_without_a_password_stays_logged_in(void **state)
 	struct fixture *f = *state;
 
 	check(f, reset_command, "reset", "+RESET\r\n");
-	require_password(f, "sesame");
-	assert_false(connection_auth_required(&f->c[0]));
+	assert_true(f->c[0].flags & CLIENT_AUTHENTICATED);
 }
 
 static void replicas_cannot_be_reset(void **state)
@@ -446,6 +492,19 @@ static void kill_needs_all_options_to_fit(void **state)
 	assert_false(atomic_load(&f->c[1].kill));
 }
 
+static void kill_by_user(void **state)
+{
+	struct fixture *f = *state;
+
+	f->c[1].user = &f->users[1];
+	check(f, client_kill_command, "client kill user eve", "-ERR No such user 'eve'\r\n");
+	check(f, client_kill_command, "client kill user bob", ":1\r\n");
+	assert_true(atomic_load(&f->c[1].kill));
+	assert_false(atomic_load(&f->c[2].kill));
+	check(f, client_kill_command, "client kill user default", ":1\r\n");
+	assert_true(atomic_load(&f->c[2].kill));
+}
+
 static void kill_by_address_in_the_old_form(void **state)
 {
 	struct fixture *f = *state;
@@ -476,7 +535,7 @@ static void kill_refuses_wrong_options(void **state)
 
 	check(f, client_kill_command, "client kill id 0",
 		"-ERR client-id should be greater than 0\r\n");
-	check(f, client_kill_command, "client kill user bob", "-ERR No such user 'bob'\r\n");
+	check(f, client_kill_command, "client kill user eve", "-ERR No such user 'eve'\r\n");
 	check(f, client_kill_command, "client kill skipme x", "-ERR syntax error\r\n");
 	check(f, client_kill_command, "client kill id 2 addr", "-ERR syntax error\r\n");
 	assert_int_equal(f->nr_kicked, 0);
@@ -624,6 +683,7 @@ int main(void)
 		TEST(list_filters_by_type_and_ids),
 		TEST(kill_spares_the_caller_unless_told),
 		TEST(kill_needs_all_options_to_fit),
+		TEST(kill_by_user),
 		TEST(kill_by_address_in_the_old_form),
 		TEST(killed_clients_are_gone_at_once),
 		TEST(kill_refuses_wrong_options),
