@@ -3,6 +3,7 @@
 
 #include "app/listen.h"
 #include "app/network.h"
+#include "app/newfile.h"
 #include "app/recovery.h"
 #include "app/replication.h"
 #include "app/snapshot.h"
@@ -182,46 +183,35 @@ enum save_result control_save(struct server *srv, uint64_t client_id)
 	return rc;
 }
 
-/* The snapshot as an ordinary RDB file: written beside and renamed. */
+/* The snapshot as an ordinary RDB file. */
 static int export_rdb(struct server *srv)
 {
-	char name[256], path[512], tmp[600];
+	char name[256], path[512];
+	struct newfile file;
 	struct snap *snap;
 	const void *ptr;
 	uint64_t pos = 0;
 	size_t len;
-	int fd, rc = 0;
+	int rc;
 
 	if (config_get_str(srv->cfg, &srv->cfg->dbfilename, name, sizeof(name)) == 0)
 		return 0;
 	config_get_str(srv->cfg, &srv->cfg->dir, path, sizeof(path) - sizeof(name) - 1);
 	snprintf(
 		path + strlen(path), sizeof(path) - strlen(path), "%s%s", path[0] ? "/" : "", name);
-	snprintf(tmp, sizeof(tmp), "%s.%d.tmp", path, srv->pid);
 	snap = snap_newest_get(srv->pool);
 	if (!snap)
 		return -ENOENT;
-	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0)
-		rc = -errno;
+	rc = newfile_open(&file, path);
 	while (rc == 0 && (rc = snap_span(snap, pos, &ptr, &len)) == 0 && len) {
-		ssize_t n = write(fd, ptr, len);
-
-		if (n < 0)
-			rc = -errno;
-		else
-			pos += (uint64_t)n;
+		rc = newfile_write(&file, ptr, len);
+		pos += len;
 	}
 	snap_put(&snap);
-	if (fd >= 0) {
-		if (rc == 0 && fsync(fd))
-			rc = -errno;
-		close(fd);
-		if (rc == 0 && rename(tmp, path))
-			rc = -errno;
-		if (rc)
-			unlink(tmp);
-	}
+	if (rc)
+		newfile_abort(&file);
+	else
+		rc = newfile_commit(&file);
 	if (rc)
 		server_log(srv, 3, "save: %s cannot be written: %s", path, strerror(-rc));
 	return rc;

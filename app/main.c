@@ -48,23 +48,6 @@ static const char usage[] =
 	"  millrace node.conf --nic 0000:01:00.0 --nic-address 10.0.0.2/24 --poll-cores 1-3\n"
 	"  millrace --port 7001 --replicaof 10.0.0.2 6379\n";
 
-static void server_init(struct server *srv)
-{
-	memset(srv, 0, sizeof(*srv));
-	rte_spinlock_init(&srv->clients_lock);
-	rte_spinlock_init(&srv->err_lock);
-	TAILQ_INIT(&srv->clients);
-	atomic_store(&srv->next_client_id, 1);
-	atomic_store(&srv->active_expire, true);
-	atomic_store(&srv->last_save_ok, true);
-	srv->pid = getpid();
-	srv->start_ms = clock_unix_us() / 1000;
-	atomic_store(&srv->last_save_s, srv->start_ms / 1000);
-	repl_random_id(srv->run_id);
-	if (readlink("/proc/self/exe", srv->exe, sizeof(srv->exe) - 1) < 0)
-		srv->exe[0] = 0;
-}
-
 static void write_pidfile(struct server *srv)
 {
 	FILE *f;

@@ -515,6 +515,24 @@ int recovery_start_empty(struct server *srv, char *err, size_t err_len)
 	return rc == 0 ? repl_start(srv) : rc;
 }
 
+int recovery_run_alone(struct server *srv, char *err, size_t err_len)
+{
+	int rc = recovery_begin(srv, err, err_len);
+	struct recovery *r = srv->recovery;
+
+	while (rc == 0 && atomic_load(&srv->loading) && atomic_load(&r->phase) < PHASE_PARK)
+		recovery_core_work(srv->cores[0]);
+	if (rc == 0 && atomic_load(&r->phase) == PHASE_FAILED) {
+		snprintf(err, err_len, "%s", r->err);
+		rc = r->rc;
+	}
+	if (rc == 0)
+		rc = finish(r, err, err_len);
+	atomic_store(&srv->loading, false);
+	recovery_destroy(srv);
+	return rc;
+}
+
 void recovery_destroy(struct server *srv)
 {
 	struct recovery *r = srv->recovery;

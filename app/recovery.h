@@ -28,6 +28,9 @@ int recovery_begin(struct server *srv, char *err, size_t err_len);
 /* With the log's writers open: the end of it, when there is nothing to load. The same. */
 int recovery_start_empty(struct server *srv, char *err, size_t err_len);
 void recovery_destroy(struct server *srv);
+/* All of it on the calling thread, for a node that serves nobody: neither threads nor replication
+ * are started. The same. */
+int recovery_run_alone(struct server *srv, char *err, size_t err_len);
 /* Poll core, each loop while srv->loading is set. True: there is more to do. */
 bool recovery_core_work(struct app_core *ac);
 /* Control thread, each tick while srv->loading is set: progress, and the end. 0, or -errno with

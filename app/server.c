@@ -7,6 +7,7 @@
 #include "app/control.h"
 #include "app/keyspace/mem.h"
 #include "app/replication.h"
+#include "dataplane/clock.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -16,6 +17,23 @@
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
+
+void server_init(struct server *srv)
+{
+	memset(srv, 0, sizeof(*srv));
+	rte_spinlock_init(&srv->clients_lock);
+	rte_spinlock_init(&srv->err_lock);
+	TAILQ_INIT(&srv->clients);
+	atomic_store(&srv->next_client_id, 1);
+	atomic_store(&srv->active_expire, true);
+	atomic_store(&srv->last_save_ok, true);
+	srv->pid = getpid();
+	srv->start_ms = clock_unix_us() / 1000;
+	atomic_store(&srv->last_save_s, srv->start_ms / 1000);
+	repl_random_id(srv->run_id);
+	if (readlink("/proc/self/exe", srv->exe, sizeof(srv->exe) - 1) < 0)
+		srv->exe[0] = 0;
+}
 
 uint64_t server_sum(const struct server *srv, size_t offset)
 {

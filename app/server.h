@@ -191,6 +191,8 @@ static inline uint64_t app_core_us(const struct app_core *ac, uint64_t cycles)
 	return (uint64_t)((unsigned __int128)cycles * ac->us_per_cycle >> 32);
 }
 
+/* All zeros but what a server knows by itself. Before anything else. */
+void server_init(struct server *srv);
 /* Sum of a counter over the cores. offset: offsetof(struct app_core, field). */
 uint64_t server_sum(const struct server *srv, size_t offset);
 #define SERVER_SUM(srv, field) server_sum((srv), offsetof(struct app_core, field))

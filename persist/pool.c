@@ -118,8 +118,12 @@ void pool_close(struct pool **poolp, bool clean)
 		munmap(pool->base, pool->map_len);
 	else if (pool->map_len != 0)
 		pmem_unmap(pool->base, pool->map_len);
+	if (pool->tmp != NULL)
+		unlink(pool->tmp);
 	if (pool->fd >= 0)
 		close(pool->fd);
+	free(pool->tmp);
+	free(pool->path);
 	free(pool);
 }
 

@@ -101,6 +101,20 @@ int pool_open(const char *path, uint64_t size, const struct pool_cfg *cfg, struc
 	char *err, size_t err_len);
 
 /*
+ * Makes a pool that has no name yet, opens it as pool_open() does, and leaves it so: it vanishes
+ * with pool_close() (or a crash) unless pool_place() has given it the name @path first. So a pool
+ * can be filled before anybody can see it. Returns as pool_open(); -EEXIST when the name is taken.
+ */
+int pool_make(const char *path, uint64_t size, const struct pool_cfg *cfg, struct pool **pool,
+	char *err, size_t err_len);
+
+/*
+ * Gives a pool of pool_make() its name, durably on return: what has been made durable in it before
+ * is there under the name after any crash from here on. 0, -EEXIST, or -errno with @err.
+ */
+int pool_place(struct pool *pool, char *err, size_t err_len);
+
+/*
  * Opens an existing pool to look at it: all calls work, but what they change stays in this process'
  * memory and the file is left alone. While a view is open, pool_open() is refused as -EBUSY; a
  * view of a pool that is in use is refused as well. Returns as pool_open().

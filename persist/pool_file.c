@@ -112,12 +112,11 @@ static int blank_open(const char *dir, const char *path, char *tmp, size_t tmp_l
 	return fd;
 }
 
-/* Makes the pool and leaves it open and locked in *@fdp. */
-static int file_create(const char *path, uint64_t size, const struct pool_cfg *cfg, int *fdp,
-	char *err, size_t err_len)
+/* Makes the pool without its name and leaves it open and locked in *@fdp. @tmp: of blank_open(). */
+static int blank_create(const char *path, uint64_t size, const struct pool_cfg *cfg, int *fdp,
+	char *tmp, size_t tmp_len, char *err, size_t err_len)
 {
-	char dir_buf[PATH_MAX], tmp[PATH_MAX], fd_path[FD_PATH_LEN];
-	const char *dir;
+	char dir_buf[PATH_MAX];
 	int fd, rc;
 
 	if (strlen(path) >= sizeof(dir_buf))
@@ -126,35 +125,53 @@ static int file_create(const char *path, uint64_t size, const struct pool_cfg *c
 		return pool_error(err, err_len, -EINVAL,
 			"%s: a pool has at least %u bytes, not %llu", path, POOL_SIZE_MIN,
 			(unsigned long long)size);
-	dir = dirname(strcpy(dir_buf, path));
-	fd = blank_open(dir, path, tmp, sizeof(tmp));
+	fd = blank_open(dirname(strcpy(dir_buf, path)), path, tmp, tmp_len);
 	if (fd < 0)
 		return file_error(err, err_len, fd, path, "cannot create");
 	rc = file_fill(fd, size, cfg, path, err, err_len);
-	if (rc != 0)
-		goto err_unlink;
-	snprintf(fd_path, sizeof(fd_path), "/proc/self/fd/%d", fd);
-	if (linkat(AT_FDCWD, fd_path, AT_FDCWD, path, AT_SYMLINK_FOLLOW) != 0) {
-		rc = file_error(err, err_len, errno == EEXIST ? -EBUSY : -errno, path,
-			"cannot give the new pool its name");
-		goto err_unlink;
-	}
-	if (tmp[0] != '\0')
-		unlink(tmp);
-	rc = dir_sync(dir);
 	if (rc != 0) {
-		rc = file_error(err, err_len, rc, path, "cannot sync the directory");
+		if (tmp[0] != '\0')
+			unlink(tmp);
 		close(fd);
 		return rc;
 	}
 	*fdp = fd;
 	return 0;
+}
 
-err_unlink:
+/* Gives the file its name, durably. */
+static int blank_name(int fd, const char *path, const char *tmp, char *err, size_t err_len)
+{
+	char dir_buf[PATH_MAX], fd_path[FD_PATH_LEN];
+	int rc;
+
+	snprintf(fd_path, sizeof(fd_path), "/proc/self/fd/%d", fd);
+	if (linkat(AT_FDCWD, fd_path, AT_FDCWD, path, AT_SYMLINK_FOLLOW) != 0)
+		return file_error(err, err_len, -errno, path, "cannot give the new pool its name");
+	if (tmp[0] != '\0')
+		unlink(tmp);
+	rc = dir_sync(dirname(strcpy(dir_buf, path)));
+	return rc == 0 ? 0 : file_error(err, err_len, rc, path, "cannot sync the directory");
+}
+
+/* Makes the pool and leaves it open and locked in *@fdp. */
+static int file_create(const char *path, uint64_t size, const struct pool_cfg *cfg, int *fdp,
+	char *err, size_t err_len)
+{
+	char tmp[PATH_MAX];
+	int fd, rc = blank_create(path, size, cfg, &fd, tmp, sizeof(tmp), err, err_len);
+
+	if (rc != 0)
+		return rc;
+	rc = blank_name(fd, path, tmp, err, err_len);
+	if (rc == 0) {
+		*fdp = fd;
+		return 0;
+	}
 	if (tmp[0] != '\0')
 		unlink(tmp);
 	close(fd);
-	return rc;
+	return rc == -EEXIST ? -EBUSY : rc;
 }
 
 /*
@@ -281,6 +298,50 @@ int pool_open(const char *path, uint64_t size, const struct pool_cfg *cfg, struc
 	if (rc != 0 && fd >= 0)
 		close(fd);
 	return rc;
+}
+
+int pool_make(const char *path, uint64_t size, const struct pool_cfg *cfg, struct pool **pool,
+	char *err, size_t err_len)
+{
+	char tmp[PATH_MAX];
+	int fd, rc;
+
+	if (access(path, F_OK) == 0)
+		return file_error(err, err_len, -EEXIST, path, "cannot create");
+	rc = blank_create(path, size, cfg, &fd, tmp, sizeof(tmp), err, err_len);
+	if (rc != 0)
+		return rc;
+	rc = file_map(fd, path, cfg, pool, err, err_len);
+	if (rc != 0)
+		goto err_close;
+	(*pool)->path = strdup(path);
+	if (tmp[0] != '\0')
+		(*pool)->tmp = strdup(tmp);
+	if ((*pool)->path != NULL && (tmp[0] == '\0' || (*pool)->tmp != NULL))
+		return 0;
+	pool_close(pool, false);
+	fd = -1;
+	rc = pool_error(err, err_len, -ENOMEM, "out of memory");
+
+err_close:
+	if (tmp[0] != '\0')
+		unlink(tmp);
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+int pool_place(struct pool *pool, char *err, size_t err_len)
+{
+	int rc = blank_name(pool->fd, pool->path, pool->tmp != NULL ? pool->tmp : "", err, err_len);
+
+	if (rc != 0)
+		return rc;
+	free(pool->tmp);
+	free(pool->path);
+	pool->tmp = NULL;
+	pool->path = NULL;
+	return 0;
 }
 
 int pool_medium_probe(const char *path, enum pool_medium *medium)

@@ -22,6 +22,8 @@ struct pool {
 	size_t map_len;   /* of our own mapping; 0: the caller's memory */
 	bool map_private; /* mapped by pool_view(), not by libpmem */
 	int fd;           /* holds the lock; -1: the caller's memory */
+	char *path;       /* owned: the name that pool_place() will give; NULL: has one */
+	char *tmp;        /* owned: its temporary name; NULL: none */
 	enum pool_medium medium;
 	enum pool_durability durability; /* in force */
 	char boot_id[POOL_BOOT_ID_LEN + 1];

@@ -6,14 +6,11 @@
  */
 #include "app/pool/tool.h"
 
-#include "app/config.h"
-#include "app/obj_limits.h"
-#include "app/rdb/build.h"
+#include "app/pool/rdb_check.h"
 #include "dataplane/resp.h"
 #include "persist/log.h"
 #include "persist/pool_check.h"
 #include "persist/snapshot.h"
-#include "repl/rdb_read.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -40,96 +37,27 @@ static void finding(void *ctx, enum pool_finding kind, const char *place, const 
 
 /* --- the snapshot --- */
 
-/* Builds each value and lets it go. */
-struct values {
-	struct rdb_build build;
-	uint64_t nr_keys;
-	char key[96]; /* of the value being built, printable */
-};
-
-static int on_key(void *ctx, const struct rdb_key *key, const struct rdb_value *value)
+static int check_snapshot(struct report *r, struct tool_view *view)
 {
-	struct values *v = ctx;
-
-	v->nr_keys++;
-	return 0;
-}
-
-static int on_value(void *ctx, const struct rdb_key *key, enum rdb_type type)
-{
-	struct values *v = ctx;
-
-	rdb_text_escape(key->name, key->name_len, v->key, sizeof(v->key));
-	return rdb_build_begin(&v->build, type) ? 0 : -EBADMSG;
-}
-
-static int on_item(void *ctx, const struct rdb_item *item)
-{
-	struct values *v = ctx;
-
-	return rdb_build_item(&v->build, item) ? 0 : -EBADMSG;
-}
-
-static int on_value_end(void *ctx)
-{
-	struct values *v = ctx;
-	struct obj o;
-
-	switch (rdb_build_end(&v->build, &o)) {
-	case RDB_BUILT_VALUE: obj_ops(&o)->free(&o); break;
-	case RDB_BUILT_EMPTY: break; /* passed over by who loads it */
-	case RDB_BUILT_REFUSED: return -EBADMSG;
-	}
-	v->nr_keys++;
-	return 0;
-}
-
-static const struct rdb_upcalls upcalls = {
-	.on_key = on_key,
-	.on_value = on_value,
-	.on_item = on_item,
-	.on_value_end = on_value_end,
-};
-
-static void snapshot_fault(
-	struct report *r, const struct rdb_reader *reader, const struct values *v)
-{
-	char what[512];
-	bool refused = rdb_reader_fault(reader)->error == RDB_ERR_UPCALL;
-
-	snprintf(what, sizeof(what), "%s%s%s%s%s%s", rdb_reader_fault(reader)->text,
-		refused ? ": " : "", refused ? v->build.why : "", refused ? ", key \"" : "",
-		refused ? v->key : "", refused ? "\"" : "");
-	finding(r, POOL_FAULT, "snapshot, as RDB", what);
-}
-
-static int check_snapshot(struct report *r, struct tool_view *view, const struct config *cfg)
-{
-	struct rdb_limits limits = {.max_string_bytes = 1u << 30, .max_record_bytes = 2u << 30};
-	struct obj_limits obj_limits = obj_limits_get(cfg);
-	struct values v = {0};
-	struct rdb_reader *reader = rdb_reader_create(&upcalls, &v, &limits);
+	struct rdb_check *c = rdb_check_create();
 	uint64_t pos = 0;
 	const void *ptr;
 	size_t len;
+	int rc = 0;
 
-	if (!reader)
+	if (!c)
 		return -ENOMEM;
-	rdb_build_init(&v.build, &obj_limits);
-	while (snap_span(view->found.snap, pos, &ptr, &len) == 0 && len) {
-		if (rdb_reader_feed(reader, ptr, len) < (ssize_t)len)
-			break;
+	while (rc == 0 && snap_span(view->found.snap, pos, &ptr, &len) == 0 && len) {
+		rc = rdb_check_feed(c, ptr, len);
 		pos += len;
 	}
-	if (rdb_reader_status(reader) == RDB_STATUS_FAILED || rdb_reader_finish(reader))
-		snapshot_fault(r, reader, &v);
-	else if (pos != snap_size(view->found.snap))
-		finding(r, POOL_FAULT, "snapshot, as RDB", "more bytes after its end");
+	if (rc || rdb_check_finish(c))
+		finding(r, POOL_FAULT, "snapshot, as RDB", rdb_check_fault(c));
 	else
-		printf("snapshot: %llu keys at offset %llu\n", (unsigned long long)v.nr_keys,
+		printf("snapshot: %llu keys at offset %llu\n",
+			(unsigned long long)rdb_check_nr_keys(c),
 			(unsigned long long)snap_offset(view->found.snap));
-	rdb_build_fini(&v.build);
-	rdb_reader_destroy(&reader);
+	rdb_check_destroy(&c);
 	return 0;
 }
 
@@ -252,22 +180,16 @@ static int check_structures(struct report *r, const char *path)
 
 static int check_contents(struct report *r, const char *path)
 {
-	struct config *cfg = config_create();
 	struct tool_view view;
 	int rc = 0;
 
-	if (!cfg)
-		return tool_fail("out of memory");
-	if (tool_view_open(path, &view)) {
-		config_destroy(&cfg);
+	if (tool_view_open(path, &view))
 		return TOOL_FAILED;
-	}
 	if (view.found.snap)
-		rc = check_snapshot(r, &view, cfg);
+		rc = check_snapshot(r, &view);
 	if (rc == 0 && view.found.base != RECOVER_BASE_NONE)
 		rc = check_log(r, &view);
 	tool_view_close(&view);
-	config_destroy(&cfg);
 	return rc ? tool_fail("%s: %s", path, strerror(-rc)) : TOOL_OK;
 }
 

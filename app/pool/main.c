@@ -11,6 +11,9 @@
 static const struct tool_command *const commands[] = {
 	&tool_info,
 	&tool_check,
+	&tool_export,
+	&tool_import,
+	&tool_create,
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "app/pool/tool.h"
 
+#include "app/config_table.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -34,6 +36,11 @@ int tool_usage(const struct tool_command *cmd, const char *fmt, ...)
 	va_end(args);
 	fprintf(stderr, "\nusage: millrace-pool %s %s\n", cmd->name, cmd->usage);
 	return TOOL_FAILED;
+}
+
+bool tool_size(const char *text, uint64_t *bytes)
+{
+	return config_parse_size(text, bytes);
 }
 
 static void media_error(int signo)

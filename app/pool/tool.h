@@ -31,7 +31,8 @@ struct tool_command {
 	const char *help;  /* more lines, with options */
 };
 
-extern const struct tool_command tool_check, tool_info;
+extern const struct tool_command tool_check, tool_create, tool_export, tool_import, tool_info,
+	tool_resize;
 
 /* Says on standard error what went wrong and returns TOOL_FAILED. */
 int tool_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -51,6 +52,9 @@ struct tool_view {
 };
 int tool_view_open(const char *path, struct tool_view *view);
 void tool_view_close(struct tool_view *view);
+
+/* Reads a size as the configuration has it (64mb). */
+bool tool_size(const char *text, uint64_t *bytes);
 
 /* A page of a mapped pool that cannot be read ends the process with a message that names @path
  * (borrowed). */

@@ -74,11 +74,14 @@ def usage(lab, pool):
         (("check", os.path.join(lab.dir, "nowhere")), "No such file"),
         (("info", lab.dir), "not a regular file"),
         (("check", "--loud", pool), "no option"),
+        (("export", pool), "a pool and a file"),
+        (("import", pool), "an RDB file and a pool"),
+        (("create",), "which pool"),
     ):
         said = tool(*args, status=2)
         check(words in said, f"{args}: {said}")
     out = tool("--help")
-    for command in ("info", "check"):
+    for command in ("info", "check", "export", "import", "create"):
         check(command in out, out)
         check("Usage: millrace-pool " + command in tool(command, "--help"), command)
 
@@ -163,11 +166,119 @@ def hostile(lab):
         check("fault: superblock" in tool("check", path, status=1), repr(content[:20]))
 
 
+def loaded_by_stock(lab, name, port, rdb):
+    """The digest of what redis-server makes of an RDB file."""
+    stock = lab.stock(name, port=port)
+    shutil.copyfile(rdb, os.path.join(stock.dir, "dump.rdb"))
+    stock.start()
+    found = stock.call("DEBUG", "DIGEST"), stock.call("FUNCTION", "LIST", "WITHCODE")
+    equal(stock.stop(), 0, "exit status of redis-server")
+    return found
+
+
+def exports(lab, node, found):
+    """The state at the log's end, the snapshot, and the log, each as it was in the node."""
+    rdb = os.path.join(lab.dir, "state.rdb")
+    before = digest(node.pool)
+    tool("export", node.pool, rdb)
+    check("is there already" in tool("export", node.pool, rdb, status=2), "an RDB file twice")
+    tool("export", "--force", node.pool, rdb)
+    snapshot = os.path.join(lab.dir, "snapshot.rdb")
+    tool("export", "--snapshot", node.pool, snapshot)
+    equal(os.path.getsize(snapshot), found["snapshot_bytes"], "size of the exported snapshot")
+    equal(digest(node.pool), before, "the pool after exports")
+    start, end = found["log_start"], found["log_end"]
+    for first, last in ((start, end), ("start", "end"), (end - 40, end), (end, end)):
+        out = os.path.join(lab.dir, "log.resp")
+        tool("export", "--force", "--log", first, last, node.pool, out)
+        first, last = (start, end) if first == "start" else (first, last)
+        equal(os.path.getsize(out), last - first, "bytes of the log")
+    out = tool("export", "--log", found["base_offset"], end, node.pool, "-")
+    check(out.startswith("*") and "more:1" in out, f"log: {out[:200]!r}")
+    for args, words in (
+        (("--log", "0", end + 1, node.pool, "-"), "the log holds offsets"),
+        (("--log", end, start - 1, node.pool, "-"), "the log holds offsets|a number"),
+        (("--log", "x", end, node.pool, "-"), "an offset is a number"),
+        (("--log", "0", "0", "--snapshot", node.pool, "-"), "not both"),
+        ((node.pool, os.path.join(lab.dir, "no", "such")), "No such file"),
+        (("--databases", "0", node.pool, "-"), "--databases"),
+    ):
+        said = tool("export", *args, status=2)
+        check(re.search(words, said), said)
+    return rdb, snapshot
+
+
+def imports(lab, rdb, wanted):
+    """An RDB file becomes a pool that a node serves from."""
+    pool = os.path.join(lab.dir, "imported")
+    tool("import", "--size", "32mb", rdb, pool)
+    found = sound(pool)
+    equal(found["log_end"], 0, "log_end of an imported pool")
+    equal(found["clean"], True, "clean, of an imported pool")
+    check("File exists" in tool("import", rdb, pool, status=2), "imported twice")
+    node = lab.node("imported-node", port=7913, pool=pool, pool_size="32mb").start()
+    equal((node.call("DEBUG", "DIGEST"), node.call("FUNCTION", "LIST", "WITHCODE")), wanted, "state")
+    equal(node.info("replication")["master_replid"], found["replid"], "replication id")
+    check(node.call("SET", "key", "value") == b"OK", "a write")
+    wanted = node.call("DEBUG", "DIGEST")
+    node.kill()
+    node.start()
+    equal(node.call("DEBUG", "DIGEST"), wanted, "state after kill -9")
+    equal(node.stop(), 0, "exit status")
+    return found
+
+
+def bad_imports(lab, rdb):
+    with open(rdb, "rb") as data:
+        whole = data.read()
+    path, pool = os.path.join(lab.dir, "bad.rdb"), os.path.join(lab.dir, "bad")
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 4
+    for content, words in (
+        (b"", "offset 0"),
+        (b"REDIS0010", "offset"),
+        (whole[:-1], "offset"),
+        (whole + b"x", "more bytes"),
+        (bytes(flipped), "offset|checksum"),
+        (os.urandom(5000), "not an RDB file"),
+        (b"REDIS9999" + whole[9:], "version"),
+    ):
+        with open(path, "wb") as data:
+            data.write(content)
+        said = tool("import", "--size", "32mb", path, pool, status=2)
+        check(re.search(words, said), f"{content[:20]!r}: {said}")
+    for size, words in (("17k", "at least"), ("x", "takes a size"), ("0", "takes a size")):
+        check(words in tool("import", "--size", size, rdb, pool, status=2), size)
+    with open(path, "wb") as data:  # more than a small pool can hold
+        data.write(whole[:-9])
+        for i in range(400):
+            data.write(b"\0\x08" + b"%08d" % i + b"\x80" + (20000).to_bytes(4, "big"))
+            data.write(os.urandom(20000))
+        data.write(b"\xff" + bytes(8))
+    said = tool("import", "--size", "16mb", path, pool, status=2)
+    check("no room for the next snapshot" in said, said)
+    check(not os.path.exists(pool), "a pool that could not be imported is there")
+    equal([name for name in os.listdir(lab.dir) if "creating" in name or ".tmp" in name], [], "left")
+
+
+def created(lab):
+    pool = os.path.join(lab.dir, "new")
+    tool("create", "--size", "24mb", "--log-size", "4mb", pool)
+    found = sound(pool)
+    equal((found["size"], found["log_ring_size"]), (24 << 20, 4 << 20), "size and log size")
+    equal((found["base"], found["log_end"]), ("empty", 0), "a new pool")
+    check("File exists" in tool("create", pool, status=2), "created twice")
+    node = lab.node("new-node", port=7915, pool=pool, pool_size="24mb").start()
+    equal(node.info("replication")["master_replid"], found["replid"], "replication id")
+    equal(node.stop(), 0, "exit status")
+
+
 def test(lab):
     node = lab.node(port=7911, pool_size="32mb").start()
     fill(node)
-    for command in ("info", "check"):
-        check("in use by another process" in tool(command, node.pool, status=2), command)
+    for command in ("info", "check", "export"):
+        args = [command, node.pool] + (["-"] if command == "export" else [])
+        check("in use by another process" in tool(*args, status=2), command)
     offset = int(node.info("replication")["master_repl_offset"])
     node.kill()
     found = sound(node.pool)
@@ -179,12 +290,22 @@ def test(lab):
     equal(node.info("replication")["master_replid"], found["replid"], "replication id")
     for i in range(2000):
         node.call("SET", f"more:{i % 7}", str(i) * 10)
+    with node.connect() as conn:
+        conn.pipeline([("SELECT", "3"), ("SET", "three", "3", "PXAT", "4102444800000")])
+        conn.call("FUNCTION", "LOAD", "#!lua name=lib\nredis.register_function('f', function() end)")
+    state = node.call("DEBUG", "DIGEST"), node.call("FUNCTION", "LIST", "WITHCODE")
     offset = int(node.info("replication")["master_repl_offset"])
     equal(node.stop(), 0, "exit status")
     usage(lab, node.pool)
     found = sound(node.pool)
     equal(found["clean"], True, "clean")
     check(found["log_end"] >= offset, f"log_end {found['log_end']}, and the offset was {offset}")
+    rdb, snapshot = exports(lab, node, found)
+    equal(loaded_by_stock(lab, "stock", 7912, rdb), state, "what redis-server loads")
+    loaded_by_stock(lab, "stock-snapshot", 7914, snapshot)
+    imports(lab, rdb, state)
+    bad_imports(lab, rdb)
+    created(lab)
     flips(lab, node.pool, found)
     hostile(lab)
     node.start()
