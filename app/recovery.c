@@ -20,8 +20,10 @@
 
 /* Of the snapshot or the log, in one turn of a core's loop. */
 #define SLICE_BYTES (64u * 1024)
-#define TELL_US     (1000 * 1000)
-#define ERR_LEN     512
+/* A key takes so many bytes of a snapshot at least. */
+#define KEY_BYTES_MIN 4
+#define TELL_US       (1000 * 1000)
+#define ERR_LEN       512
 
 enum phase {
 	PHASE_LOAD,
@@ -197,10 +199,13 @@ static int load_prefix(struct recovery *r)
 	struct part *p = &r->parts[0];
 	int rc = part_begin(r, p, 0);
 
+	p->loader.reserve_max = snap_size(r->res.snap) / KEY_BYTES_MIN;
+
 	while (rc == 0 && p->pos < p->end)
 		rc = part_feed(r, p, SLICE_BYTES);
 	if (rc)
 		fail_load(r, p, rc);
+	p->loader.reserve_max = 0;
 	rdb_reader_destroy(&p->reader);
 	r->stream_db = p->loader.stream_db;
 	r->used_memory = p->loader.used_memory;

@@ -64,7 +64,7 @@ struct snapshotter {
 	int64_t ctime_s;
 	bool compress;
 	struct psync_ids ids;
-	struct encbuf functions; /* their RDB records, as they were at the cut */
+	struct encbuf head; /* RDB records of the functions and of the sizes of the databases */
 	atomic_uint next_part, parts_done, cores_closed;
 	struct walker walkers[MILLRACE_MAX_CORES];
 };
@@ -83,7 +83,7 @@ void snapshot_destroy(struct server *srv)
 	if (!srv->snap)
 		return;
 	snap_abort(&srv->snap->snap);
-	encbuf_fini(&srv->snap->functions);
+	encbuf_fini(&srv->snap->head);
 	free(srv->snap);
 	srv->snap = NULL;
 }
@@ -253,6 +253,31 @@ static int open_streams(struct snapshotter *s)
 	return 0;
 }
 
+static int head_write(void *ctx, const void *data, size_t len)
+{
+	encbuf_add(ctx, data, len);
+	return 0;
+}
+
+/* So that who loads it can make room beforehand. */
+static void sizes_save(struct snapshotter *s)
+{
+	struct rdb_sink sink = {.write = head_write, .ctx = &s->head};
+	struct keyspace *ks = s->srv->ks;
+	struct rdb_writer w;
+
+	rdb_writer_init(&w, sink, 0);
+	for (uint32_t db = 0; db < ks_nr_dbs(ks); db++) {
+		uint64_t nr = ks_size(ks, (int)db);
+
+		if (nr == 0)
+			continue;
+		rdb_write_selectdb(&w, db);
+		rdb_write_resizedb(&w, nr, ks_nr_expires(ks, (int)db));
+	}
+	rdb_writer_fini(&w);
+}
+
 /* Core 0. The partitions stay locked for the time it takes to read the tail and advance the epoch.
  */
 static void take_cut(struct snapshotter *s)
@@ -270,9 +295,10 @@ static void take_cut(struct snapshotter *s)
 	s->stream_db = atomic_load_explicit(&srv->repl->stream_db, memory_order_relaxed);
 	s->ctime_s = time(NULL);
 	repl_ids(srv, &s->ids);
-	s->functions.len = 0;
+	s->head.len = 0;
 	functions_save(srv, atomic_load_explicit(&srv->cfg->rdbcompression, memory_order_relaxed),
-		&s->functions);
+		&s->head);
+	sizes_save(s);
 	atomic_store(&s->failed, false);
 	atomic_store(&s->dropped, false);
 	atomic_store(&s->next_part, 0);
@@ -457,7 +483,7 @@ static int seal_and_publish(struct snapshotter *s)
 	len = rdb_save_prefix(head, sizeof(head), s->ctime_s, server_used_memory(s->srv),
 		s->stream_db, s->ids.replid, s->off);
 	encbuf_add(&prefix, head, len);
-	encbuf_add(&prefix, s->functions.ptr, s->functions.len);
+	encbuf_add(&prefix, s->head.ptr, s->head.len);
 	rc = snap_seal(s->snap, prefix.ptr, prefix.len, &meta, false);
 	encbuf_fini(&prefix);
 	while (rc == 0) {

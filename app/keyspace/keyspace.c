@@ -186,6 +186,19 @@ bool ks_maintain_part(struct keyspace *ks, uint32_t part, unsigned max)
 	return ks_part_resizing(ks, part);
 }
 
+/* An eighth more: partitions get unequal shares. */
+void ks_reserve(struct keyspace *ks, int db, uint64_t nr)
+{
+	uint64_t each = nr / ks->nr_parts + nr / ks->nr_parts / 8;
+
+	for (uint32_t part = 0; each > 0 && part < ks->nr_parts; part++) {
+		struct ks_cell *cell = ks_cell_create(ks, db, part);
+
+		if (cell)
+			table_reserve(&cell->table, each);
+	}
+}
+
 uint64_t ks_size(const struct keyspace *ks, int db)
 {
 	const struct ks_cell *cells = ks_cell(ks, db, 0);

@@ -258,6 +258,9 @@ void ks_lazy_freed_reset(struct keyspace *ks);
 bool ks_maintain_part(struct keyspace *ks, uint32_t part, unsigned max);
 bool ks_part_resizing(const struct keyspace *ks, uint32_t part);
 
+/* The database, which is empty and nobody uses, is going to get so many keys. */
+void ks_reserve(struct keyspace *ks, int db, uint64_t nr);
+
 /* --- counting and walking --- */
 
 uint64_t ks_size(

@@ -16,6 +16,8 @@
 #define LOAD_MAX 5u
 #define LOAD_MIN 1u
 
+#define RESERVE_BITS_MAX 32u
+
 #define NEXT_SLOT  (BUCKET_SLOTS - 1)
 #define SLOTS_MASK ((1u << BUCKET_SLOTS) - 1)
 #define LOW_BITS   0x0101010101010101u
@@ -182,6 +184,25 @@ static bool first_bucket(struct table *t)
 	__atomic_store_n(&t->cur_bits, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->cur, b, __ATOMIC_RELAXED);
 	return true;
+}
+
+void table_reserve(struct table *t, uint64_t nr)
+{
+	struct bucket *b;
+	uint8_t bits = 0;
+
+	if (table_count(t) > 0 || t->next)
+		return;
+	while (bits < RESERVE_BITS_MAX && (uint64_t)LOAD_MAX << bits < nr)
+		bits++;
+	b = bits > t->cur_bits || !t->cur ? mem_alloc_lines(sizeof(*b) << bits) : NULL;
+	if (!b)
+		return;
+	for (uint64_t i = 0; i < UINT64_C(1) << bits; i++)
+		bucket_clear(&b[i]);
+	mem_free(t->cur);
+	__atomic_store_n(&t->cur_bits, bits, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->cur, b, __ATOMIC_RELAXED);
 }
 
 bool table_insert(struct table *t, uint64_t hash, struct entry *e)

@@ -72,6 +72,8 @@ bool table_find_entry(
 	const struct table *t, uint64_t hash, const struct entry *e, struct table_ref *ref);
 /* Adds an entry, whose key is not there. May start to grow. false: no memory (nothing changed). */
 bool table_insert(struct table *t, uint64_t hash, struct entry *e);
+/* Makes an empty table one for so many entries, if there is memory for it. */
+void table_reserve(struct table *t, uint64_t nr);
 /* Takes the entry at ref out; the caller owns it. May start to shrink. */
 void table_remove(struct table *t, uint64_t hash, const struct table_ref *ref);
 static inline bool table_resizing(const struct table *t)

@@ -52,12 +52,22 @@ static int load_select(void *ctx, uint32_t db)
 {
 	struct rdb_loader *l = ctx;
 
+	l->db = (int)db;
 	if (db < ks_nr_dbs(l->ks))
 		return 0;
 	snprintf(l->err, sizeof(l->err),
 		"it has a database %u, and there are %u here (directive databases)", db,
 		ks_nr_dbs(l->ks));
 	return -ERANGE;
+}
+
+static int load_resize(void *ctx, uint64_t nr_keys, uint64_t nr_expires)
+{
+	struct rdb_loader *l = ctx;
+
+	if (l->reserve_max)
+		ks_reserve(l->ks, l->db, nr_keys < l->reserve_max ? nr_keys : l->reserve_max);
+	return 0;
 }
 
 static int load_aux(void *ctx, const void *name, size_t name_len, const void *value, size_t len)
@@ -254,6 +264,7 @@ static int load_function(void *ctx, const void *source, size_t len)
 const struct rdb_upcalls rdb_loader_upcalls = {
 	.on_aux = load_aux,
 	.on_select = load_select,
+	.on_resize = load_resize,
 	.on_key = load_key,
 	.on_value = load_value,
 	.on_item = load_item,

@@ -18,6 +18,10 @@ struct rdb_loader {
 	struct keyspace *ks;
 	bool shared;   /* partitions have to be locked */
 	unsigned core; /* index of the poll core that loads */
+	int db;        /* selected */
+	/* so many keys at the most are believed, when the numbers of keys are announced; 0: they
+	 * are not looked at. Nobody else may use the keyspace then. */
+	uint64_t reserve_max;
 	int64_t now_ms;
 	uint64_t nr_keys, nr_expired;
 	uint64_t nr_empty;    /* collections without elements: skipped, as Redis does */

@@ -453,9 +453,30 @@ static void written_offset_of_a_set_is_its_latest(void **state)
 	destroy(ks, used);
 }
 
+static void room_made_beforehand_is_enough(void **state)
+{
+	size_t used = mem_used();
+	struct keyspace *ks = make(4, 2);
+	char name[32];
+
+	ks_reserve(ks, 1, 5000);
+	ks_reserve(ks, 1, 0);
+	for (int i = 0; i < 5000; i++) {
+		snprintf(name, sizeof(name), "k%d", i);
+		set(ks, 1, name, "v");
+		for (uint32_t part = 0; part < 4; part++)
+			assert_false(ks_part_resizing(ks, part));
+	}
+	ks_reserve(ks, 1, 100000); /* too late: nothing happens */
+	assert_int_equal(ks_size(ks, 1), 5000);
+	assert_value(find(ks, 1, "k4999"), "v");
+	destroy(ks, used);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(room_made_beforehand_is_enough),
 		cmocka_unit_test(set_then_find_returns_value),
 		cmocka_unit_test(empty_key_and_value_are_legal),
 		cmocka_unit_test(encoding_follows_the_value),
