@@ -11,7 +11,8 @@
 #include "app/server.h"
 #include "dataplane/conn.h"
 
-#define QUIET_MS 2000
+#define QUIET_MS     2000
+#define SYNC_REST_MS 5000
 
 static uint64_t load(const uint64_t *value)
 {
@@ -52,6 +53,14 @@ uint64_t client_output_pending(const struct client *c)
 	return bytes;
 }
 
+/* What its full sync has let grow costs no memory, and dropping it would begin it anew: as long as
+ * it takes something, or says that it lives. */
+static bool is_on_its_way(const struct client *c)
+{
+	return c->replica && (c->flags & CLIENT_REPLICA) && replica_is_syncing(c->replica) &&
+	       c->ac->now_ms - replica_progress(c->replica, c->ac->now_ms) < SYNC_REST_MS;
+}
+
 bool client_output_exceeds(struct client *c)
 {
 	const struct output_limit *lim = limit_of(c);
@@ -59,6 +68,9 @@ bool client_output_exceeds(struct client *c)
 	uint64_t len = client_output_pending(c);
 	int64_t soft_ms = 1000ll * __atomic_load_n(&lim->soft_seconds, __ATOMIC_RELAXED);
 	bool over = hard && len >= hard;
+
+	if (is_on_its_way(c))
+		return false;
 
 	if (!soft || len < soft) {
 		c->soft_limit_since_ms = 0;

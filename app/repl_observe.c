@@ -134,6 +134,7 @@ void repl_observe_info(struct server *srv, struct textbuf *tb)
 	for (unsigned i = 0; i < NR_SYNC_REASONS; i++)
 		textbuf_addf(tb, "sync_full_%s:%llu\r\n", reasons[i].name,
 			atomic_load(&r->observe->reasons[i]));
+	textbuf_addf(tb, "sync_log_kept_bytes:%llu\r\n", atomic_load(&r->kept));
 	textbuf_addf(tb, "backlog_seconds:%lld\r\nmaster_link_rtt_us:%u\r\n",
 		(long long)repl_observe_backlog_seconds(srv), atomic_load(&r->link_rtt_us));
 	info_replicas(srv, tb);

@@ -18,6 +18,7 @@
 #include "dataplane/core.h"
 #include "persist/crc64.h"
 #include "persist/log.h"
+#include "persist/log_keep.h"
 #include "persist/snapshot.h"
 #include "repl/rdb.h"
 
@@ -28,6 +29,8 @@
 #include <sys/random.h>
 
 #define GOOD_EVERY_US (100 * 1000)
+#define KEEP_EVERY_US 500
+#define KEEP_SLICE    (1u << 20)
 #define RTT_EVERY_US  (1000 * 1000)
 
 void repl_random_id(char id[41])
@@ -69,6 +72,7 @@ void repl_destroy(struct repl **rp)
 	if (!r)
 		return;
 	repl_sync_teardown(r);
+	log_keep_destroy(&r->keep);
 	free(r->observe);
 	free(r);
 	*rp = NULL;
@@ -135,6 +139,9 @@ int repl_start(struct server *srv)
 	ids_set(srv, &ids);
 	repl_durable_configure(srv);
 	repl_durable_begin(srv);
+	srv->repl->keep = log_keep_create(srv->pool);
+	if (!srv->repl->keep)
+		return -ENOMEM;
 	if (!atomic_load(&srv->is_replica))
 		return pr.is_copy ? start_promoted(srv) : 0;
 	return repl_sync_attach(srv);
@@ -455,8 +462,9 @@ static void replica_check(struct app_core *ac, struct replica *rep)
 		atomic_fetch_sub(&ac->srv->repl->snapshot_wanted, 1); /* given up */
 	else if (waits)
 		start_waiting(ac, rep);
-	if (rep->state == REPLICA_ONLINE && rep->psync &&
-		ac->now_ms - atomic_load(&rep->ack_ms) > timeout)
+	if (replica_is_syncing(rep) ? ac->now_ms - replica_progress(rep, ac->now_ms) > timeout
+				    : rep->state == REPLICA_ONLINE && rep->psync &&
+					      ac->now_ms - atomic_load(&rep->ack_ms) > timeout)
 		drop(ac, rep, "timeout");
 }
 
@@ -500,6 +508,47 @@ static void ping(struct app_core *ac)
 		log_append(ac->log, text, sizeof(text) - 1);
 }
 
+/* While a full sync is under way, what it will need and the ring is about to lose is kept. */
+static void keep_work(struct app_core *ac)
+{
+	struct repl *r = ac->srv->repl;
+	uint64_t need = UINT64_MAX, start, end, before;
+	struct replica *rep;
+	int rc = 0;
+
+	if (!r->keep || ac->now_us - r->keep_us < KEEP_EVERY_US)
+		return;
+	r->keep_us = ac->now_us;
+	atomic_store_explicit(&r->pace.bytes_per_s,
+		atomic_load_explicit(&ac->srv->cfg->repl_sync_rate, memory_order_relaxed),
+		memory_order_relaxed);
+	rte_spinlock_lock(&r->lock);
+	TAILQ_FOREACH(rep, &r->replicas, list_link)
+		if (replica_is_syncing(rep) && !rep->rdb_only && atomic_load(&rep->sent_off) < need)
+			need = atomic_load(&rep->sent_off);
+	rte_spinlock_unlock(&r->lock);
+	log_keep_release(r->keep, need);
+	if (need == UINT64_MAX) {
+		r->keep_full = false;
+		return;
+	}
+	/* One that came later begins earlier: what it needs is still in the ring. */
+	if (log_keep_range(r->keep, &start, &end) && start > need &&
+		log_start(ac->srv->log) <= need)
+		log_keep_release(r->keep, UINT64_MAX);
+	before = log_keep_range(r->keep, &start, &end) ? end : need;
+	if (before == end || log_watermark(ac->srv->log) - need > log_ring_size(ac->srv->log) / 2)
+		rc = log_keep_advance(r->keep, need, KEEP_SLICE);
+	if (log_keep_range(r->keep, &start, &end))
+		atomic_fetch_add(&r->kept, end - before);
+	if (rc && !r->keep_full)
+		server_log(ac->srv, 3,
+			"repl: the log of a full sync cannot be kept off=%llu reason=%s",
+			(unsigned long long)need,
+			rc == -ENOSPC ? "no room in the pool (pmem-size)" : "overrun by writers");
+	r->keep_full |= rc != 0;
+}
+
 static void count_good(struct app_core *ac)
 {
 	struct repl *r = ac->srv->repl;
@@ -527,6 +576,7 @@ void repl_core_work(struct app_core *ac)
 		ping(ac);
 		repl_durable_work(ac);
 	}
+	keep_work(ac);
 	if (ac->now_us - r->good_us >= GOOD_EVERY_US) {
 		r->good_us = ac->now_us;
 		count_good(ac);

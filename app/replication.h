@@ -80,6 +80,11 @@ struct repl {
 	atomic_ullong sync_full, sync_partial_ok, sync_partial_err;
 	struct repl_durable durable;
 	struct repl_observe *observe;
+	struct log_keep *keep; /* for full syncs; core 0 fills it */
+	uint64_t keep_us;
+	atomic_ullong kept; /* bytes that were ever copied there */
+	bool keep_full;     /* it has been told that there is no room */
+	struct sync_pace pace;
 	atomic_uint link_rtt_us; /* 0: not known */
 	uint64_t rtt_us;         /* core 0: when it was asked last */
 };

@@ -44,7 +44,7 @@ struct link {
 	unsigned next_addr;
 	bool attempt_now;
 	bool was_up;         /* since it was configured */
-	bool is_refused;     /* the last attempt has met a master, in vain */
+	bool is_refused;     /* the last attempt has met a master, in vain, and will again */
 	uint64_t connect_us; /* what a connection took last; 0: none was made yet */
 	uint64_t attempt_us; /* start of the last one */
 	uint64_t heard_us;   /* last bytes received, or what counts as that */

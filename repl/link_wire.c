@@ -165,6 +165,9 @@ void link_refuse(struct link *link, int level, const char *what, const char *lin
 
 	snprintf(text, sizeof(text), "%s: %s", what, printable(line, said, sizeof(said)));
 	link_lost(link, level, text);
+	/* It will soon be able to: it recovers, or its own link is on its way. */
+	if (link_line_begins(line, "-LOADING") || link_line_begins(line, "-NOMASTERLINK"))
+		link->is_refused = false;
 }
 
 bool link_line_begins(const char *line, const char *with)

@@ -6,16 +6,18 @@
 
 #include "checks.h"
 #include "dataplane/core.h"
+#include "persist/log_keep.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define OUTPUT_MAX   (1u << 20)             /* no more is queued in the connection than this */
-#define RDB_PIECE    (128u << 10)           /* bytes a reference */
-#define LOG_PIECE    (OBUF_CHUNK_MAX - 256) /* fits in one of the pool's chunks */
-#define KEEPALIVE_MS 1000
+#define OUTPUT_MAX    (1u << 20)             /* no more is queued in the connection than this */
+#define RDB_PIECE     (128u << 10)           /* bytes a reference */
+#define LOG_PIECE     (OBUF_CHUNK_MAX - 256) /* fits in one of the pool's chunks */
+#define KEEPALIVE_MS  1000
+#define PACE_BURST_US 10000 /* so much may be sent at once after a rest */
 
 /* Keeps a snapshot pinned for as long as output refers to it: that may be longer than the
  * replica lives. One core. */
@@ -142,7 +144,9 @@ void replica_start_full(struct replica *r, const char *replid, struct snap *snap
 	if (!say(r, lines))
 		return;
 	atomic_store(&r->sent_off, off);
+	atomic_store(&r->catching_up, true);
 	atomic_store(&r->ack_ms, now_ms);
+	r->progress_ms = now_ms;
 	atomic_store(&r->state, REPLICA_SEND_RDB);
 }
 
@@ -167,9 +171,39 @@ void replica_start_bare(struct replica *r, const char *replid, uint64_t off, con
 	go_online(r, now_ms);
 }
 
+/* What it still has to be sent is in the ring no more, nor kept. */
 static bool lapped(const struct replica *r)
 {
-	return log_start(r->log) > r->pos;
+	uint64_t start, end;
+
+	if (log_start(r->log) <= r->pos)
+		return false;
+	return !r->keep || !log_keep_range(r->keep, &start, &end) || start > r->pos ||
+	       end <= r->pos;
+}
+
+/* May more of an RDB be sent now? Then n bytes are, which is counted. */
+static bool pace_take(struct sync_pace *pace, uint64_t n, uint64_t now_us)
+{
+	uint64_t rate = pace ? atomic_load_explicit(&pace->bytes_per_s, memory_order_relaxed) : 0;
+	unsigned long long next, from;
+
+	if (rate == 0)
+		return true;
+	next = atomic_load(&pace->next_us);
+	do {
+		if (next > now_us)
+			return false;
+		from = next + PACE_BURST_US < now_us ? now_us - PACE_BURST_US : next;
+	} while (!atomic_compare_exchange_weak(&pace->next_us, &next, from + n * 1000000 / rate));
+	return true;
+}
+
+static int log_take(struct replica *r, uint8_t *to, uint32_t n)
+{
+	if (log_copy(r->log, r->pos, to, n) == 0)
+		return 0;
+	return r->keep ? log_keep_copy(r->keep, r->pos, to, n) : -1;
 }
 
 /* Queues pieces of the snapshot. What follows it must still be in the log, or the rest is sent
@@ -190,6 +224,8 @@ static void send_rdb(struct replica *r, struct obuf *ob)
 		}
 		if (len > RDB_PIECE)
 			len = RDB_PIECE;
+		if (!pace_take(r->pace, len, r->conn->core->now_us))
+			return;
 		if (obuf_append_ref(ob, ptr, len, hold_put, r->hold))
 			return; /* no memory now: goes on when output has drained */
 		r->hold->refs++;
@@ -212,7 +248,7 @@ static void send_log(struct replica *r, struct obuf *ob)
 
 		if (!to)
 			break;
-		if (log_copy(r->log, r->pos, to, n)) {
+		if (log_take(r, to, n)) {
 			drop(r, "overrun by writers");
 			return;
 		}
@@ -220,6 +256,8 @@ static void send_log(struct replica *r, struct obuf *ob)
 		r->pos += n;
 	}
 	atomic_store_explicit(&r->sent_off, r->pos, memory_order_relaxed);
+	if (end - r->pos < OUTPUT_MAX)
+		atomic_store_explicit(&r->catching_up, false, memory_order_relaxed);
 }
 
 bool replica_pump(struct replica *r)
@@ -261,6 +299,19 @@ uint64_t replica_behind(const struct replica *r)
 	if (from < r->began_at)
 		from = r->began_at;
 	return end > from ? end - from : 0;
+}
+
+int64_t replica_progress(struct replica *r, int64_t now_ms)
+{
+	const struct obuf *ob = conn_obuf(r->conn);
+	uint64_t sent = obuf_end(ob) - obuf_len(ob);
+	int64_t said_ms = atomic_load(&r->ack_ms);
+
+	if (sent != r->sent_bytes) {
+		r->sent_bytes = sent;
+		r->progress_ms = now_ms;
+	}
+	return r->progress_ms > said_ms ? r->progress_ms : said_ms;
 }
 
 void replica_tick(struct replica *r, int64_t now_ms)

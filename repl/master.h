@@ -8,7 +8,9 @@
  * A replica never gets a byte that lies past the watermark (persist/log.h), so none is ever ahead
  * of what the master has after a crash. Snapshots go out by reference, straight from the pool; the
  * log is copied into the output in pieces, and each piece is checked against writers that lap it. A
- * replica that falls out of the ring is dropped: it comes back with a full sync.
+ * replica that falls out of the ring is dropped: it comes back with a full sync. From the beginning
+ * of a full sync until it has caught up, what the ring loses is there nevertheless, as long as the
+ * pool has room (persist/log_keep.h): then one full sync is enough, however long it takes.
  *
  * A struct replica belongs to the core that owns its connection. "shared" fields are atomic: INFO,
  * ROLE and WAIT read them on other cores, under the owner's list lock.
@@ -33,6 +35,12 @@ enum replica_state {
 	REPLICA_DROPPED, /* to be disconnected: see reason */
 };
 
+/* What all full syncs of the node together may send: bytes a second, 0: as much as they can. */
+struct sync_pace {
+	atomic_ullong bytes_per_s;
+	atomic_ullong next_us; /* monotonic: when more may be sent */
+};
+
 struct replica {
 	struct conn *conn;
 	struct log *log;
@@ -46,17 +54,22 @@ struct replica {
 	struct snap *snap; /* pinned while the RDB is being sent */
 	struct snap_hold *hold;
 	uint64_t rdb_pos, rdb_size;
-	uint64_t pos;        /* next log offset to send */
-	uint64_t began_at;   /* end of the log when the synchronisation began */
-	uint64_t *bytes_out; /* counts what is queued; borrows, NULL: nobody wants to know */
-	bool push;           /* something was appended that replica_pump() has to push */
-	int64_t newline_ms;  /* last keepalive */
-	const char *reason;  /* REPLICA_DROPPED */
+	uint64_t pos;           /* next log offset to send */
+	uint64_t began_at;      /* end of the log when the synchronisation began */
+	uint64_t *bytes_out;    /* counts what is queued; borrows, NULL: nobody wants to know */
+	struct log_keep *keep;  /* borrows, NULL: nothing is kept */
+	struct sync_pace *pace; /* borrows, NULL: there is none */
+	uint64_t sent_bytes;    /* what the peer had taken, when progress was made last */
+	int64_t progress_ms;
+	bool push;          /* something was appended that replica_pump() has to push */
+	int64_t newline_ms; /* last keepalive */
+	const char *reason; /* REPLICA_DROPPED */
 	uint64_t rtt_asked_us;
 	TAILQ_ENTRY(replica) core_link;
 
 	/* shared */
 	_Atomic enum replica_state state;
+	atomic_bool catching_up; /* since its full sync began it has not had all there was */
 	atomic_ullong ack_off;
 	atomic_llong ack_ms; /* Unix time of the last ACK */
 	atomic_ullong sent_off;
@@ -95,6 +108,14 @@ bool replica_pump(struct replica *r);
 /* Bytes of the stream that wait for the replica: queued, or in the log behind what is queued. What
  * was there before its synchronisation began does not count. */
 uint64_t replica_behind(const struct replica *r);
+/* Needs what the log keeps; it is told nothing of limits meanwhile. */
+static inline bool replica_is_syncing(const struct replica *r)
+{
+	return r->state == REPLICA_SEND_RDB ||
+	       (r->state == REPLICA_ONLINE && atomic_load(&r->catching_up));
+}
+/* Unix time when it last took something of its full sync, or said something. */
+int64_t replica_progress(struct replica *r, int64_t now_ms);
 /* Once a second or so: keepalive newlines while it waits. */
 void replica_tick(struct replica *r, int64_t now_ms);
 /* REPLCONF ACK. ack_off only grows, ack_ms is set each time: an off of 0 says no more than that

@@ -260,6 +260,8 @@ static bool replica_of(struct client *c)
 		if (c->replica) {
 			snprintf(c->replica->ip, sizeof(c->replica->ip), "%.*s", len, ip);
 			c->replica->bytes_out = &c->ac->repl_bytes_out;
+			c->replica->keep = c->srv->repl->keep;
+			c->replica->pace = &c->srv->repl->pace;
 		}
 	}
 	return c->replica;

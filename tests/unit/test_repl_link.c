@@ -283,10 +283,11 @@ static void after_a_loss_the_first_attempt_comes_at_once(void **state)
 static void where_a_master_was_who_refuses_is_asked_each_second(void **state)
 {
 	go_online();
+	owner_wait(&o, 2000);
 	owner_cut(&o);
 	owner_tick(&o);
 	fake_conn_connected(o.net.last);
-	owner_hear(&o, "-LOADING soon\r\n");
+	owner_hear(&o, "-ERR no\r\n");
 	assert_state("connect");
 	owner_wait(&o, 900);
 	assert_int_equal(o.net.nr_connects, 2);
@@ -294,9 +295,23 @@ static void where_a_master_was_who_refuses_is_asked_each_second(void **state)
 	assert_int_equal(o.net.nr_connects, 3);
 }
 
+static void a_master_that_recovers_is_soon_asked_again(void **state)
+{
+	go_online();
+	owner_wait(&o, 2000);
+	owner_cut(&o);
+	owner_tick(&o);
+	fake_conn_connected(o.net.last);
+	owner_hear(&o, "-LOADING soon\r\n");
+	assert_state("connect");
+	owner_wait(&o, 100);
+	assert_int_equal(o.net.nr_connects, 3);
+}
+
 static void where_a_master_was_silence_is_soon_given_up(void **state)
 {
 	go_online();
+	owner_wait(&o, 2000);
 	owner_cut(&o);
 	owner_tick(&o);
 	assert_state("connecting");
@@ -623,6 +638,7 @@ int main(void)
 		TEST(the_same_failure_is_logged_once_a_minute),
 		TEST(after_a_loss_the_first_attempt_comes_at_once),
 		TEST(where_a_master_was_who_refuses_is_asked_each_second),
+		TEST(a_master_that_recovers_is_soon_asked_again),
 		TEST(where_a_master_was_silence_is_soon_given_up),
 		TEST(a_new_master_is_given_its_time),
 		TEST(localhost_is_tried_by_both_families),
