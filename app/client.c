@@ -495,7 +495,10 @@ bool client_core_burst_end(struct app_core *ac)
 		else
 			release(c);
 	}
-	return !TAILQ_EMPTY(&ac->waiters);
+	if (TAILQ_EMPTY(&ac->waiters))
+		return false;
+	/* An ACK that is waited for ends a sleep. */
+	return !ac->durable_on || log_reply_mark(ac->srv->log) < log_tail(ac->srv->log);
 }
 
 /* --- work between bursts --- */

@@ -10,12 +10,21 @@
 /* ACKs come each second by themselves. */
 #define SILENCE_MIN_MS 3000
 
-static void mark_raise(struct repl_durable *d, uint64_t to)
+static bool mark_raise(struct repl_durable *d, uint64_t to)
 {
 	unsigned long long now = atomic_load(&d->mark);
 
-	while (now < to && !atomic_compare_exchange_weak(&d->mark, &now, to))
-		;
+	while (now < to)
+		if (atomic_compare_exchange_weak(&d->mark, &now, to))
+			return true;
+	return false;
+}
+
+/* Those of other cores may be waiting asleep. */
+static void cores_wake(struct server *srv)
+{
+	for (unsigned i = 0; srv->nr_cores > 1 && i < srv->nr_cores; i++)
+		core_kick(srv->cores[i]->core);
 }
 
 void repl_durable_begin(struct server *srv)
@@ -70,6 +79,7 @@ void repl_durable_update(struct server *srv, int64_t now_ms)
 	int64_t silence_ms = silence_allowed(srv);
 	uint64_t acks[NEED_MAX] = {0};
 	struct replica *rep;
+	bool raised = false;
 
 	if (need == 0)
 		return;
@@ -82,8 +92,10 @@ void repl_durable_update(struct server *srv, int64_t now_ms)
 	}
 	atomic_store_explicit(&d->nr_online, online, memory_order_relaxed);
 	if (nr == need && !flag_on(&srv->is_replica))
-		mark_raise(d, acks[need - 1]);
+		raised = mark_raise(d, acks[need - 1]);
 	rte_spinlock_unlock(&r->lock);
+	if (raised)
+		cores_wake(srv);
 }
 
 void repl_durable_online(struct server *srv, const struct replica *rep, int64_t now_ms)
@@ -93,6 +105,13 @@ void repl_durable_online(struct server *srv, const struct replica *rep, int64_t 
 	atomic_fetch_add(&srv->repl->durable.online_gen, 1);
 	repl_durable_update(srv, now_ms);
 	core_kick(srv->cores[0]->core);
+}
+
+bool repl_durable_asks(const struct server *srv)
+{
+	const struct repl_durable *d = &srv->repl->durable;
+
+	return repl_durable_on(srv) && d->asks && log_tail(srv->log) != d->asked;
 }
 
 bool repl_durable_enough(const struct server *srv)
@@ -154,7 +173,8 @@ void repl_durable_work(struct app_core *ac)
 		log_tail(ac->srv->log) == d->asked)
 		return;
 	d->asked_us = ac->now_us;
-	if (has_to_ask(r, need)) {
+	d->asks = has_to_ask(r, need);
+	if (d->asks) {
 		repl_request_acks(ac);
 		d->asked = log_tail(ac->srv->log);
 	}

@@ -43,6 +43,8 @@ void repl_durable_update(struct server *srv, int64_t now_ms);
 void repl_durable_online(struct server *srv, const struct replica *rep, int64_t now_ms);
 /* Core 0, as a master: asks for ACKs. */
 void repl_durable_work(struct app_core *ac);
+/* Core 0: an ACK has to be asked for soon. */
+bool repl_durable_asks(const struct server *srv);
 /* Enough replicas answer for a write to be let in. */
 bool repl_durable_enough(const struct server *srv);
 

@@ -489,7 +489,7 @@ bool repl_core_burst_end(struct app_core *ac)
 			drop(ac, rep, rep->reason);
 	}
 	ac->replicas_ms = ac->now_ms;
-	return more;
+	return more | (ac->id == 0 && repl_durable_asks(ac->srv));
 }
 
 /* The master's own PING, which keeps links alive and their offsets moving. */

@@ -33,6 +33,7 @@ struct repl_durable {
 	atomic_ullong nr_timeouts, nr_unsure; /* connections ended: see above */
 
 	/* core 0 */
+	bool asks;                /* some replicas acknowledge only when they are asked */
 	bool bursts_on;           /* as the stream said last */
 	unsigned told_gen;        /* online_gen when it said so */
 	uint64_t asked_us, asked; /* the last GETACK, and the log's end behind it */
