@@ -15,19 +15,20 @@ PORT = 21730
 MB = 1 << 20
 DATA = 6 * MB
 RATE = 3 * MB
+WRITES = 8 * MB
 
 
 def load(master, stop, written):
     """Overwrites the same keys, and goes round the ring once."""
     value = os.urandom(4000)
-    number = 0
+    number, began = 0, time.monotonic()
     with master.connect() as conn:
         while not stop.is_set():
             replies = conn.pipeline([("SET", f"w{(number + i) % 500}", value) for i in range(50)])
             check(not any(isinstance(r, RespError) for r in replies), f"a write failed: {replies[0]}")
             number += 50
             written[0] = number * len(value)
-            time.sleep(0.013)
+            time.sleep(max(0.002, began + written[0] / WRITES - time.monotonic()))
 
 
 def up(replica):
