@@ -11,6 +11,7 @@
 #include "app/recovery.h"
 #include "app/replication.h"
 #include "app/snapshot.h"
+#include "app/waiting.h"
 #include "dataplane/clock.h"
 #include "persist/log.h"
 
@@ -92,6 +93,7 @@ static bool work(struct core *core)
 	acl_core_look(ac, NULL);
 	pubsub_core_work(ac);
 	more |= listeners_core_work(ac);
+	more |= waiting_core_work(ac);
 	more |= client_core_work(ac);
 	if (atomic_load_explicit(&ac->srv->loading, memory_order_acquire))
 		return more | recovery_core_work(ac);
@@ -160,6 +162,7 @@ int app_core_create(struct server *srv, unsigned id, struct core **cores, bool a
 	ac->expire_part = id;
 	resp_parser_init(&ac->parser);
 	listeners_core_init(ac);
+	waiting_core_init(ac);
 	TAILQ_INIT(&ac->clients);
 	TAILQ_INIT(&ac->dirty);
 	TAILQ_INIT(&ac->waiters);

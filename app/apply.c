@@ -9,6 +9,7 @@
 #include "app/commands/script_run.h"
 #include "app/control.h"
 #include "app/replication.h"
+#include "app/waiting.h"
 #include "checks.h"
 #include "dataplane/core.h"
 #include "persist/log.h"
@@ -188,7 +189,7 @@ static bool lock(struct apply *a, struct ks_lockset *ls, bool scripts)
 		ks_lockset_fini(ls);
 		return false;
 	}
-	if (!ks_lockset_try(c->srv->ks, ls)) {
+	if (!waiting_lock(c->ac, ls)) {
 		if (scripts)
 			script_token_give(c->srv);
 		ks_lockset_fini(ls);
@@ -203,6 +204,7 @@ static void unlock(struct apply *a, struct ks_lockset *ls, bool scripts)
 	struct client *c = a->client;
 
 	c->ac->locks = NULL;
+	waiting_serve_ready(c->ac, ls, scripts, c->now_ms, true);
 	ks_lockset_unlock(c->srv->ks, ls);
 	ks_lockset_fini(ls);
 	if (scripts)

@@ -20,6 +20,7 @@
 #include "app/pubsub.h"
 #include "app/repl_durable.h"
 #include "app/replication.h"
+#include "app/waiting.h"
 #include "checks.h"
 #include "dataplane/conn.h"
 #include "dataplane/core.h"
@@ -34,6 +35,12 @@
 static const struct conn_ops client_conn_ops;
 
 /* --- life --- */
+
+/* Where it is while it is blocked. */
+static struct client_list *blocked_list(struct client *c)
+{
+	return c->block == BLOCK_KEYS ? &c->ac->waiting.blocked : &c->ac->blocked;
+}
 
 struct client *client_create(struct app_core *ac, struct conn *conn, uint32_t flags)
 {
@@ -122,7 +129,7 @@ static void list_forget(struct client *c)
 	if (c->in_retry)
 		TAILQ_REMOVE(&ac->retry, c, retry_link);
 	if (c->in_blocked) {
-		TAILQ_REMOVE(&ac->blocked, c, blocked_link);
+		TAILQ_REMOVE(blocked_list(c), c, blocked_link);
 		atomic_fetch_sub(&c->srv->nr_blocked, 1);
 	}
 	c->in_dirty = c->in_waiters = c->in_retry = c->in_blocked = false;
@@ -144,6 +151,7 @@ void client_destroy(struct client **cp)
 	if (!c)
 		return;
 	list_forget(c);
+	waiting_client_gone(c);
 	monitor_stop(c);
 	pubsub_client_forget(c);
 	tx_client_gone(c);
@@ -254,7 +262,8 @@ void client_close(struct client *c)
 /* Only who waits in a command is blocked for others: CLIENT UNBLOCK ends nothing else. */
 void client_publish_flags(struct client *c)
 {
-	uint32_t flags = c->block == BLOCK_WAIT ? c->flags : c->flags & ~(uint32_t)CLIENT_BLOCKED;
+	bool shown = c->block == BLOCK_WAIT || c->block == BLOCK_KEYS;
+	uint32_t flags = shown ? c->flags : c->flags & ~(uint32_t)CLIENT_BLOCKED;
 
 	atomic_store_explicit(&c->pub_flags, flags, memory_order_relaxed);
 }
@@ -269,7 +278,7 @@ void client_block_add(struct client *c, enum client_block why, int64_t until_ms)
 	if (!c->in_blocked) {
 		ASSERT(!c->in_retry); /* they share a link */
 		c->in_blocked = true;
-		TAILQ_INSERT_TAIL(&c->ac->blocked, c, blocked_link);
+		TAILQ_INSERT_TAIL(blocked_list(c), c, blocked_link);
 		atomic_fetch_add(&c->srv->nr_blocked, 1);
 	}
 }
@@ -506,7 +515,7 @@ bool client_core_burst_end(struct app_core *ac)
 void client_unblock(struct client *c)
 {
 	if (c->in_blocked) {
-		TAILQ_REMOVE(&c->ac->blocked, c, blocked_link);
+		TAILQ_REMOVE(blocked_list(c), c, blocked_link);
 		c->in_blocked = false;
 		atomic_fetch_sub(&c->srv->nr_blocked, 1);
 	}
@@ -656,5 +665,6 @@ bool client_unblock_request(struct client *c, bool with_error)
 void client_kick(struct client *c)
 {
 	atomic_store_explicit(&c->kill, true, memory_order_relaxed);
+	waiting_kill(c);
 	core_kick(c->ac->core);
 }

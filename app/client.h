@@ -68,6 +68,7 @@ enum client_flags {
 enum client_block {
 	BLOCK_NONE,
 	BLOCK_WAIT,
+	BLOCK_KEYS, /* waiting.h */
 	BLOCK_PAUSE,
 	BLOCK_CONTROL, /* the control thread is working on its request */
 	BLOCK_SCRIPT,  /* its script takes long */
@@ -172,7 +173,7 @@ void client_unblock(struct client *c);
 /* Closes: at once (the output is dropped) or when the output has been sent. The owner's core. */
 void client_abort(struct client *c);
 void client_close(struct client *c);
-/* Makes the owner look at c->kill. clients_lock held or the owner's core. Any core. */
+/* Makes the owner look at c->kill. clients_lock held. Any core. */
 void client_kick(struct client *c);
 /* Appends bytes to the output of a client that waits for the control thread, if it is still there,
  * and ends its command. Copies. Any thread. */

@@ -2,6 +2,7 @@
 #include "app/client_cold.h"
 
 #include "app/server.h"
+#include "app/waiting.h"
 #include "dataplane/conn.h"
 
 #include <stdio.h>
@@ -60,7 +61,10 @@ size_t client_cold_bytes(const struct client *c)
 {
 	const struct client_cold *cold = c->cold;
 
-	return cold ? sizeof(*cold) + (cold->name ? strlen(cold->name) + 1 : 0) : 0;
+	if (!cold)
+		return 0;
+	return sizeof(*cold) + (cold->name ? strlen(cold->name) + 1 : 0) +
+	       (cold->waits ? cold->waits->bytes : 0);
 }
 
 static const char *ends_get(const struct client *c, char buf[CLIENT_ADDR], bool is_local)

@@ -23,6 +23,8 @@
 
 #define CLIENT_ADDR 64 /* room for an address as text */
 
+struct wait_set;
+
 struct client_cold {
 	char *name; /* owned; other cores look */
 	/* owned: the peer's address, NUL, our own; other cores look. NULL: of a connection over a
@@ -32,6 +34,7 @@ struct client_cold {
 	/* WAIT */
 	int wait_replicas;
 	uint64_t wait_offset;
+	struct wait_set *waits;           /* waiting.h: for keys */
 	TAILQ_ENTRY(client) monitor_link; /* CLIENT_MONITOR */
 };
 

@@ -2,17 +2,14 @@
 #include "app/listeners.h"
 
 #include "app/commands/dispatch.h"
+#include "app/listeners_priv.h"
 #include "app/server.h"
+#include "app/waiting.h"
 #include "checks.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct listeners {
-	uint32_t nr_parts;
-	struct chains parts[]; /* of nodes; each guarded by its partition's lock */
-};
 
 /* --- nodes --- */
 
@@ -21,9 +18,9 @@ static uint64_t node_hash(int db, const struct ks_key *k)
 	return k->hash + (uint64_t)db * 0x9e3779b97f4a7c15u;
 }
 
-static struct key_node *node_find(struct listeners *l, int db, const struct ks_key *k)
+struct key_node *node_find(struct listeners *l, int db, const struct ks_key *k)
 {
-	struct chain_link *link = chains_find(&l->parts[k->part], node_hash(db, k));
+	struct chain_link *link = chains_find(&l->parts[k->part].nodes, node_hash(db, k));
 
 	for (; link; link = chain_next(link)) {
 		struct key_node *n = chain_object(link, struct key_node, link);
@@ -34,7 +31,7 @@ static struct key_node *node_find(struct listeners *l, int db, const struct ks_k
 	return NULL;
 }
 
-static struct key_node *node_get(struct server *srv, int db, const struct ks_key *k)
+struct key_node *node_get(struct server *srv, int db, const struct ks_key *k)
 {
 	struct key_node *n = node_find(srv->listeners, db, k);
 
@@ -45,8 +42,9 @@ static struct key_node *node_get(struct server *srv, int db, const struct ks_key
 		return NULL;
 	*n = (struct key_node){.part = k->part, .db = db, .len = k->len};
 	TAILQ_INIT(&n->watches);
+	TAILQ_INIT(&n->waits);
 	memcpy(n->name, k->ptr, k->len);
-	if (!chains_add(&srv->listeners->parts[k->part], &n->link, node_hash(db, k))) {
+	if (!chains_add(&srv->listeners->parts[k->part].nodes, &n->link, node_hash(db, k))) {
 		free(n);
 		return NULL;
 	}
@@ -54,17 +52,16 @@ static struct key_node *node_get(struct server *srv, int db, const struct ks_key
 	return n;
 }
 
-/* Frees it if nobody listens any more. */
-static void node_put(struct server *srv, struct key_node *n)
+void node_put(struct server *srv, struct key_node *n)
 {
-	if (!TAILQ_EMPTY(&n->watches))
+	if (!TAILQ_EMPTY(&n->watches) || !TAILQ_EMPTY(&n->waits) || n->is_ready)
 		return;
 	ks_part_listen(srv->ks, n->part, -1);
-	chains_remove(&srv->listeners->parts[n->part], &n->link);
+	chains_remove(&srv->listeners->parts[n->part].nodes, &n->link);
 	free(n);
 }
 
-static struct entry *node_find_entry(struct keyspace *ks, const struct key_node *n, int db)
+struct entry *node_find_entry(struct keyspace *ks, const struct key_node *n, int db)
 {
 	struct ks_key k = ks_key(ks, n->name, n->len);
 
@@ -116,6 +113,43 @@ static void touch(void *ctx, unsigned core, int db, const struct ks_key *k, bool
 		keep_touched(cl, n);
 	else if (n)
 		node_changed(n, !created);
+	if (n && !cl->in_command && !TAILQ_EMPTY(&n->waits))
+		waiting_owe(srv->cores[core], n);
+}
+
+void node_set_ready(struct app_core *ac, struct key_node *n)
+{
+	struct ready_nodes *r = &ac->listeners.ready;
+
+	if (n->is_ready || TAILQ_EMPTY(&n->waits))
+		return;
+	if (r->nr == r->cap) {
+		r->cap = r->cap ? r->cap * 2 : 16;
+		r->nodes = realloc(r->nodes, r->cap * sizeof(struct key_node *));
+		BUG_ON(!r->nodes); /* somebody would wait for ever */
+	}
+	n->is_ready = true;
+	r->nodes[r->nr++] = n;
+}
+
+struct key_node *node_next_ready(struct app_core *ac)
+{
+	struct ready_nodes *r = &ac->listeners.ready;
+	struct key_node *n;
+
+	if (r->at == r->nr) {
+		r->at = r->nr = 0;
+		return NULL;
+	}
+	n = r->nodes[r->at++];
+	n->is_ready = false;
+	return n;
+}
+
+void listeners_ready_drop(struct app_core *ac)
+{
+	while (node_next_ready(ac))
+		;
 }
 
 void listeners_touched(struct app_core *ac)
@@ -127,6 +161,7 @@ void listeners_touched(struct app_core *ac)
 		struct key_node *n = cl->touched[i];
 
 		node_changed(n, !node_find_entry(ac->srv->ks, n, n->db));
+		node_set_ready(ac, n);
 	}
 	cl->nr_touched = 0;
 }
@@ -140,8 +175,9 @@ struct successor {
 	int64_t now_ms;
 };
 
-static void node_replaced(struct server *srv, struct key_node *n, const struct successor *to)
+static void node_replaced(struct app_core *ac, struct key_node *n, const struct successor *to)
 {
+	struct server *srv = ac->srv;
 	bool before = node_find_entry(srv->ks, n, n->db) != NULL;
 	struct entry *e = to->with ? node_find_entry(to->with, n, to->db) : NULL;
 	bool expired = e && entry_expired(e, to->now_ms);
@@ -149,6 +185,7 @@ static void node_replaced(struct server *srv, struct key_node *n, const struct s
 
 	if (!before && !e)
 		return;
+	node_set_ready(ac, n);
 	TAILQ_FOREACH(w, &n->watches, node_link) {
 		if (w->expired && !e)
 			w->expired = false;
@@ -162,20 +199,22 @@ static void node_replaced(struct server *srv, struct key_node *n, const struct s
 }
 
 void listeners_database(
-	struct server *srv, int db, struct keyspace *with, int with_db, int64_t now_ms)
+	struct app_core *ac, int db, struct keyspace *with, int with_db, int64_t now_ms)
 {
-	struct listeners *l = srv->listeners;
+	struct listeners *l = ac->srv->listeners;
 
 	for (uint32_t part = 0; part < l->nr_parts; part++) {
-		for (uint32_t i = 0; i < l->parts[part].nr_heads; i++) {
-			struct chain_link *link = l->parts[part].heads[i];
+		const struct chains *nodes = &l->parts[part].nodes;
+
+		for (uint32_t i = 0; i < nodes->nr_heads; i++) {
+			struct chain_link *link = nodes->heads[i];
 
 			for (; link; link = link->next) {
 				struct key_node *n = chain_object(link, struct key_node, link);
 				struct successor to = {with, db < 0 ? n->db : with_db, now_ms};
 
 				if (db < 0 || n->db == db)
-					node_replaced(srv, n, &to);
+					node_replaced(ac, n, &to);
 			}
 		}
 	}
@@ -332,12 +371,15 @@ static void core_fini(struct app_core *ac)
 {
 	struct watch_set *set;
 
+	waiting_core_fini(ac);
 	while ((set = TAILQ_FIRST(&ac->listeners.left))) {
 		TAILQ_REMOVE(&ac->listeners.left, set, left_link);
 		watch_end_locked(ac->srv, &set);
 	}
 	free(ac->listeners.touched);
 	ac->listeners.touched = NULL;
+	free(ac->listeners.ready.nodes);
+	ac->listeners.ready = (struct ready_nodes){0};
 }
 
 int listeners_create(struct server *srv)
@@ -359,7 +401,7 @@ void listeners_destroy(struct server *srv)
 	for (unsigned i = 0; i < srv->nr_cores && srv->cores[i]; i++)
 		core_fini(srv->cores[i]);
 	for (uint32_t i = 0; srv->listeners && i < srv->listeners->nr_parts; i++)
-		BUG_ON(srv->listeners->parts[i].nr);
+		BUG_ON(srv->listeners->parts[i].nodes.nr);
 	free(srv->listeners);
 	srv->listeners = NULL;
 }

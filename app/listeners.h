@@ -29,16 +29,20 @@
 struct app_core;
 struct client;
 struct server;
+struct wait;
 struct watch;
 struct watch_set;
 
 TAILQ_HEAD(watch_list, watch);
+TAILQ_HEAD(wait_list, wait);
 
 struct key_node {
 	struct chain_link link;
 	uint32_t part;
 	int db;
 	struct watch_list watches;
+	struct wait_list waits; /* waiting.h: first come, first served */
+	bool is_ready;          /* among its core's ready ones; it stays until it is no more */
 	size_t len;
 	char name[];
 };
@@ -62,11 +66,19 @@ struct watch_set {
 };
 TAILQ_HEAD(watch_set_list, watch_set);
 
+/* Keys with waiters that commands have filled, in that order. */
+struct ready_nodes {
+	struct key_node **nodes; /* owned */
+	unsigned nr, at, cap;    /* nodes[at] is the next one */
+};
+
 /* Of one core. */
 struct core_listeners {
 	struct key_node **touched; /* by the command under way; owned */
 	unsigned nr_touched, cap;
 	bool in_command;
+	/* by commands under the locks that are held; empty before those are let go */
+	struct ready_nodes ready;
 	struct watch_set_list left; /* of clients that unwatch or have gone */
 };
 
@@ -79,7 +91,9 @@ void listeners_touched(struct app_core *ac);
 /* A database is about to be emptied (with NULL), or another one, of this keyspace or one of the
  * same geometry, to take its place; db -1: all of them. All partitions are locked. */
 void listeners_database(
-	struct server *srv, int db, struct keyspace *with, int with_db, int64_t now_ms);
+	struct app_core *ac, int db, struct keyspace *with, int with_db, int64_t now_ms);
+/* Forgets who is ready: the node stops. */
+void listeners_ready_drop(struct app_core *ac);
 
 /* Goes on with what could not be ended. True: there is more. */
 bool listeners_core_work(struct app_core *ac);

@@ -8,6 +8,7 @@
 #include "app/obj_limits.h"
 #include "app/rdb/load.h"
 #include "app/snapshot.h"
+#include "app/waiting.h"
 #include "checks.h"
 #include "dataplane/core.h"
 #include "persist/log.h"
@@ -276,7 +277,7 @@ static void swap_in(struct server *srv, struct full_sync *f)
 	memset(ids.replid2, '0', 40);
 	if (!script_lock_node(srv->cores[0], &all))
 		return; /* the node stops: its pool has the set */
-	listeners_database(srv, -1, f->ks, 0, srv->cores[0]->now_ms);
+	listeners_database(srv->cores[0], -1, f->ks, 0, srv->cores[0]->now_ms);
 	ks_swap_content(srv->ks, f->ks);
 	function_intake_swap(&f->functions);
 	ks_lockset_set_written(srv->ks, &all, 0);
@@ -292,6 +293,7 @@ static void swap_in(struct server *srv, struct full_sync *f)
 	r->ack_due_off = UINT64_MAX;
 	r->apply_stuck = false;
 	r->need_full = false;
+	waiting_serve_ready(srv->cores[0], &all, false, srv->cores[0]->now_ms, true);
 	script_unlock_node(srv->cores[0], &all);
 }
 

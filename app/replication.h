@@ -77,6 +77,7 @@ struct repl {
 	atomic_uint good_replicas;     /* online with an ACK not older than min-replicas-max-lag */
 	atomic_ullong ack_gen;         /* grows with each ACK: WAIT looks again */
 	atomic_ullong snapshot_wanted; /* replicas that wait for one */
+	atomic_uint role_gen;          /* grows when we follow another master than before */
 	atomic_uint log_epoch;         /* grows when the log begins anew: old gates mean nothing */
 	atomic_ullong sync_full, sync_partial_ok, sync_partial_err;
 	struct repl_durable durable;

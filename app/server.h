@@ -15,6 +15,7 @@
 #include "app/commands/encode.h"
 #include "app/commands/group.h"
 #include "app/config.h"
+#include "app/core_waiting.h"
 #include "app/keyspace/keyspace.h"
 #include "app/listeners.h"
 #include "repl/master.h"
@@ -85,6 +86,7 @@ struct app_core {
 	uint64_t now_us;       /* monotonic time of this burst */
 
 	struct core_listeners listeners; /* listeners.h */
+	struct core_waiting waiting;     /* waiting.h */
 	atomic_uint nr_monitors;         /* written by the core, read by all */
 
 	/* counters: single writer, relaxed */
@@ -138,6 +140,8 @@ struct server {
 	struct client_list clients;
 	atomic_ullong next_client_id;
 	atomic_uint nr_clients, nr_monitors, nr_blocked;
+	/* waiting.h: clients' waits for keys; those of them that fill another one */
+	atomic_uint nr_waits, nr_waits_moving;
 
 	/* client pause: written under clients_lock */
 	atomic_llong pause_until_ms;

@@ -12,6 +12,7 @@
 #include "app/latency.h"
 #include "app/replication.h"
 #include "app/slowlog.h"
+#include "app/waiting.h"
 #include "checks.h"
 #include "dataplane/clock.h"
 #include "dataplane/core.h"
@@ -441,39 +442,18 @@ static enum run_result run_ended(struct client *c)
 	return c->flags & CLIENT_BLOCKED ? RUN_BLOCK : RUN_DONE;
 }
 
-/* run_locked() for a command with one key. */
-static enum run_result run_one_part(struct client *c, const struct command *cmd, uint32_t part)
-{
-	enum group_lock lock = group_part_lock(c->ac, part);
-
-	if (lock == GROUP_BUSY) {
-		c->ac->retries_busy++;
-		return RUN_RETRY;
-	}
-	if (role_changed(c) || command_held(c, cmd)) {
-		group_part_unlock(c->ac, part, lock);
-		return RUN_RETRY;
-	}
-	c->retry = false;
-	command_call(c, cmd);
-	group_command_done(c, part, lock);
-	return run_ended(c);
-}
-
-/* Locks, runs, logs, unlocks. */
-static enum run_result run_locked(struct client *c, const struct command *cmd)
+/* Locks, runs, logs, serves who waits for it, unlocks. */
+static enum run_result run_set(struct client *c, const struct command *cmd)
 {
 	struct keyspace *ks = c->srv->ks;
+	bool may_wait = flags_of(c, cmd) & CMD_SCRIPT; /* it has the token */
 	struct ks_lockset ls;
 	uint64_t end;
 
-	if (cmd->first_key > 0 && cmd->last_key == cmd->first_key && !cmd->keys &&
-		!(cmd->flags & (CMD_LOCK_ALL | CMD_LOCK_SELF | CMD_NOT_KEYS)))
-		return run_one_part(c, cmd, cmd_key(c, &c->argv[cmd->first_key]).part);
 	group_end(c->ac);
 	ks_lockset_init(&ls);
 	command_lockset(c, cmd, &ls);
-	if (!ks_lockset_try(ks, &ls)) {
+	if (!waiting_lock(c->ac, &ls)) {
 		ks_lockset_fini(&ls);
 		c->ac->retries_busy++;
 		return RUN_RETRY;
@@ -494,9 +474,49 @@ static enum run_result run_locked(struct client *c, const struct command *cmd)
 	}
 	client_gate_raise(c, end ? end : ks_lockset_written(ks, &ls));
 	notify_tell(c);
+	waiting_serve_ready(c->ac, &ls, may_wait, c->now_ms, c->ac->local);
 	ks_lockset_unlock(ks, &ls);
 	ks_lockset_fini(&ls);
 	return run_ended(c);
+}
+
+/* Somebody may have to be served, which takes more than the partition; it is locked. */
+static inline bool is_waited_for(const struct server *srv, uint32_t part)
+{
+	return __builtin_expect(
+		       atomic_load_explicit(&srv->nr_waits, memory_order_relaxed) != 0, 0) &&
+	       waiting_in_part(srv, part);
+}
+
+/* run_locked() for a command with one key. */
+static enum run_result run_one_part(struct client *c, const struct command *cmd, uint32_t part)
+{
+	enum group_lock lock = group_part_lock(c->ac, part);
+
+	if (lock == GROUP_BUSY) {
+		c->ac->retries_busy++;
+		return RUN_RETRY;
+	}
+	if (role_changed(c) || command_held(c, cmd)) {
+		group_part_unlock(c->ac, part, lock);
+		return RUN_RETRY;
+	}
+	if (is_waited_for(c->srv, part)) {
+		group_part_unlock(c->ac, part, lock);
+		return run_set(c, cmd);
+	}
+	c->retry = false;
+	command_call(c, cmd);
+	group_command_done(c, part, lock);
+	return run_ended(c);
+}
+
+static enum run_result run_locked(struct client *c, const struct command *cmd)
+{
+	if (cmd->first_key > 0 && cmd->last_key == cmd->first_key && !cmd->keys &&
+		!(cmd->flags & (CMD_LOCK_ALL | CMD_LOCK_SELF | CMD_NOT_KEYS)))
+		return run_one_part(c, cmd, cmd_key(c, &c->argv[cmd->first_key]).part);
+	return run_set(c, cmd);
 }
 
 static enum run_result reject(struct client *c, const struct command *cmd, const char *text)

@@ -56,4 +56,9 @@ void list_cmd_lmove(struct client *c);
 void list_cmd_rpoplpush(struct client *c);
 void list_cmd_lmpop(struct client *c);
 
+/* list_block.c */
+void list_cmd_bpop(struct client *c);  /* BLPOP BRPOP */
+void list_cmd_bmove(struct client *c); /* BLMOVE BRPOPLPUSH */
+void list_cmd_blmpop(struct client *c);
+
 #endif

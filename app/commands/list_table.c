@@ -6,14 +6,38 @@
 
 #define ONE_KEY  .first_key = 1, .last_key = 1, .key_step = 1, .group = "list", .categories = "list"
 #define TWO_KEYS .first_key = 1, .last_key = 2, .key_step = 1, .group = "list", .categories = "list"
-#define ADDS     (CMD_WRITE | CMD_DENYOOM)
+#define POP_WAITS                                                                                  \
+	CMD_WRITE | CMD_NOSCRIPT | CMD_BLOCKING, .first_key = 1, .last_key = -2, .key_step = 1,    \
+						 .group = "list", .categories = "list"
+#define ADDS (CMD_WRITE | CMD_DENYOOM)
 
 static int lmpop_keys(const struct slice *argv, uint32_t argc, uint32_t *pos, uint32_t max)
 {
 	return command_keys_counted(argv, argc, 1, pos, max);
 }
 
+static int blmpop_keys(const struct slice *argv, uint32_t argc, uint32_t *pos, uint32_t max)
+{
+	return command_keys_counted(argv, argc, 2, pos, max);
+}
+
 struct command list_commands[] = {
+	{"blmove", list_cmd_bmove, 6, ADDS | CMD_NOSCRIPT | CMD_BLOCKING, TWO_KEYS,
+		.since = "6.2.0", .complexity = "O(1)",
+		.summary = "LMOVE, waiting for an element if there is none"},
+	{"blmpop", list_cmd_blmpop, -5, CMD_WRITE | CMD_BLOCKING | CMD_MOVABLE_KEYS,
+		.keys = blmpop_keys, .group = "list", .categories = "list", .since = "7.0.0",
+		.complexity = "O(N+M) where N is the number of keys and M that of elements taken",
+		.summary = "LMPOP, waiting for an element if there is none"},
+	{"blpop", list_cmd_bpop, -3, POP_WAITS, .since = "2.0.0",
+		.complexity = "O(N) where N is the number of keys",
+		.summary = "Takes the leftmost element of the first list that has one, or waits"},
+	{"brpop", list_cmd_bpop, -3, POP_WAITS, .since = "2.0.0",
+		.complexity = "O(N) where N is the number of keys",
+		.summary = "Takes the rightmost element of the first list that has one, or waits"},
+	{"brpoplpush", list_cmd_bmove, 4, ADDS | CMD_NOSCRIPT | CMD_BLOCKING, TWO_KEYS,
+		.since = "2.2.0", .complexity = "O(1)",
+		.summary = "RPOPLPUSH, waiting for an element if there is none"},
 	{"lindex", list_cmd_lindex, 3, CMD_READONLY, ONE_KEY, .since = "1.0.0",
 		.complexity = "O(N) where N is the number of elements passed over",
 		.summary = "Reads the element at an index"},

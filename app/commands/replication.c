@@ -114,6 +114,7 @@ static void attach_run(struct core *core, struct core_msg *m)
 {
 	struct role_msg *msg = (struct role_msg *)m;
 
+	atomic_fetch_add(&msg->srv->repl->role_gen, 1);
 	atomic_store(&msg->srv->is_replica, true); /* a promotion may have come in between */
 	if (repl_sync_attach(msg->srv))
 		server_log(msg->srv, 3, "repl: cannot follow the master: out of memory");
@@ -182,6 +183,7 @@ static void cmd_replicaof(struct client *c)
 	}
 	config_set_replicaof(c->srv->cfg, host, (int)port);
 	atomic_store(&r->link_up, false);
+	atomic_fetch_add(&r->role_gen, 1);
 	atomic_store(&c->srv->is_replica, true);
 	server_log(c->srv, 2, "repl: REPLICAOF %s:%d from %s", host, (int)port,
 		client_peer(c, (char[CLIENT_ADDR]){0}));

@@ -15,7 +15,8 @@ struct script_aside {
 	struct encbuf events;
 	size_t admitted;
 	struct ks_lockset *locks;
-	void *deferred; /* of the client */
+	struct ready_nodes ready; /* whoever waits for what it has filled */
+	void *deferred;           /* of the client */
 	const struct slice *argv;
 	uint32_t argc;
 };

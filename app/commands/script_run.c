@@ -198,6 +198,7 @@ static void keep(struct script_core *sk)
 		.events = ac->events,
 		.admitted = ac->admitted,
 		.locks = ac->locks,
+		.ready = ac->listeners.ready,
 		.deferred = sk->c->deferred,
 		.argv = sk->c->argv,
 		.argc = sk->c->argc,
@@ -206,6 +207,7 @@ static void keep(struct script_core *sk)
 	ac->has_effects = ac->in_exec = false;
 	memset(&ac->events, 0, sizeof(ac->events));
 	ac->locks = NULL;
+	ac->listeners.ready = (struct ready_nodes){0};
 	sk->c->deferred = NULL; /* what comes unasked goes in front of the reply */
 }
 
@@ -223,6 +225,8 @@ static void bring_back(struct script_core *sk)
 	ac->events = a->events;
 	ac->admitted = a->admitted;
 	ac->locks = a->locks;
+	free(ac->listeners.ready.nodes);
+	ac->listeners.ready = a->ready;
 	reply_discard(sk->c);
 	sk->c->deferred = a->deferred;
 	sk->c->argv = (struct slice *)(uintptr_t)a->argv;
@@ -404,6 +408,7 @@ static void command_end_given_up(struct script_core *sk)
 
 	bring_back(sk);
 	sk->ac->locks = NULL;
+	listeners_ready_drop(sk->ac);
 	propagation_reset(sk->ac);
 	command_end(sk);
 	sk->c = c;

@@ -43,7 +43,7 @@ static void flush(struct client *c, int db)
 		return;
 	}
 	snapshot_abort_for_flush(c->srv);
-	listeners_database(c->srv, db, NULL, 0, c->now_ms);
+	listeners_database(c->ac, db, NULL, 0, c->now_ms);
 	nr = ks_flush(c->srv->ks, c->core_id, db);
 	cmd_dirty(c, nr ? nr : 1);
 	reply_ok(c);
@@ -82,8 +82,8 @@ void swapdb_command(struct client *c)
 	}
 	if (a != b) {
 		snapshot_abort_for_flush(c->srv);
-		listeners_database(c->srv, (int)a, c->srv->ks, (int)b, c->now_ms);
-		listeners_database(c->srv, (int)b, c->srv->ks, (int)a, c->now_ms);
+		listeners_database(c->ac, (int)a, c->srv->ks, (int)b, c->now_ms);
+		listeners_database(c->ac, (int)b, c->srv->ks, (int)a, c->now_ms);
 		ks_swap_db(c->srv->ks, (int)a, (int)b);
 	}
 	cmd_dirty(c, 1);

@@ -13,6 +13,7 @@
 #include "app/keyspace/types/stream.h"
 #include "dataplane/obuf.h"
 #include "persist/log.h"
+#include "tests/unit/no_waiting.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
