@@ -132,6 +132,7 @@ void config_destroy(struct config **cfgp)
 		free(cfg->nic_mtu[i]);
 	free(cfg->replicaof_host);
 	if (cfg->state) {
+		config_users_free(cfg);
 		for (unsigned i = 0; i < cfg->state->nr_warnings; i++)
 			free(cfg->state->warnings[i]);
 		free(cfg->state->cells);
@@ -183,7 +184,6 @@ static const struct {
 	{"list-max-ziplist-value", NULL},
 	{"loadmodule", "modules are not supported"},
 	{"rename-command", "renaming commands is not supported"},
-	{"user", "ACL users are not supported; requirepass sets the password of the default user"},
 	{"sentinel", "this is no sentinel; redis-sentinel works with millrace"},
 };
 
@@ -207,6 +207,8 @@ int config_apply(
 	const struct directive *d = config_find(argv[0]);
 	int rc;
 
+	if (strcasecmp(argv[0], "user") == 0)
+		return config_user_apply(cfg, argc, argv, err);
 	if (!d)
 		return apply_other(cfg, argv[0], err);
 	rc = config_value_set(cfg, d, argc - 1, argv + 1, err);

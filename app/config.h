@@ -88,6 +88,7 @@ struct config {
 	enum durability durability;
 	int databases;
 	char *dir; /* absolute: setting it changes the working directory */
+	char *aclfile;
 	char *dbfilename, *logfile, *pidfile;
 	char *replicaof_host; /* "" = master; config_set_replicaof() */
 	int replicaof_port;
@@ -177,6 +178,18 @@ void config_destroy(struct config **cfg);
  * one. Returns 0, or -errno with a message that names file, line, the line, and what is allowed. */
 int config_load(struct config *cfg, int argc, char **argv, char *config_file,
 	size_t config_file_len, char *err, size_t err_len);
+/* `user` lines (not those of an ACL file): the words behind "user", in the order of the lines. NULL
+ * behind the last. */
+struct config_user {
+	int argc;
+	char **argv;
+};
+const struct config_user *config_user(const struct config *cfg, unsigned i);
+/* Looks at such a line when it is read: 0, or -EINVAL with the reason in err. Before config_load().
+ */
+typedef int (*config_user_check_fn)(
+	void *ctx, int argc, const char *const *argv, char *err, size_t err_len);
+void config_set_user_check(struct config *cfg, config_user_check_fn check, void *ctx);
 /* The directive stands in the file or on the command line. */
 bool config_given(const struct config *cfg, const char *name);
 /* What was accepted but deserves a line in the log, in order; NULL behind the last. Borrowed. */
@@ -191,6 +204,9 @@ const char *config_warning(const struct config *cfg, unsigned i);
 struct config_hooks {
 	int (*changed)(void *ctx, const char *name, char *err, size_t err_len);
 	void *ctx;
+	/* What CONFIG REWRITE puts in the place of `user` lines: owned text, lines without quotes;
+	 * NULL: no memory. No such function: the lines stay. */
+	char *(*user_lines)(void *ctx);
 };
 void config_set_hooks(
 	struct config *cfg, const struct config_hooks *hooks); /* copied; before the cores start */

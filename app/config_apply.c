@@ -8,6 +8,7 @@
 #include "app/config_apply.h"
 
 #include "app/acl/acl.h"
+#include "app/acl/start.h"
 #include "app/control.h"
 #include "app/repl_durable.h"
 
@@ -68,7 +69,7 @@ static int changed(void *ctx, const char *name, char *err, size_t err_len)
 
 void config_apply_setup(struct server *srv)
 {
-	const struct config_hooks hooks = {changed, srv};
+	const struct config_hooks hooks = {changed, srv, acl_config_lines};
 	const char *text;
 
 	config_set_hooks(srv->cfg, &hooks);

@@ -32,6 +32,8 @@ struct rewrite {
 	unsigned nr_until_include; /* lines up to the last include */
 	bool *stale;               /* per directive: the file's value is not the one in force */
 	bool *done;                /* per directive: written */
+	bool *users;               /* per line: it is a `user` line that is written anew */
+	char *user_lines;          /* owned: what comes in their place; NULL: they stay */
 	bool marked;               /* the marker line is there */
 	struct stat st;            /* of the old file */
 	bool exists;
@@ -45,6 +47,7 @@ static int add_line(struct rewrite *r, const char *text)
 	const struct directive **dirs;
 	char reason[CONFIG_ERR_MAX];
 	char **words;
+	bool *users;
 	int nr;
 
 	if (!lines)
@@ -54,6 +57,11 @@ static int add_line(struct rewrite *r, const char *text)
 	if (!dirs)
 		return -ENOMEM;
 	r->dirs = dirs;
+	users = reallocarray(r->users, r->nr_lines + 1, sizeof(*users));
+	if (!users)
+		return -ENOMEM;
+	r->users = users;
+	r->users[r->nr_lines] = false;
 	r->lines[r->nr_lines] = strdup(text);
 	if (!r->lines[r->nr_lines])
 		return -ENOMEM;
@@ -65,6 +73,7 @@ static int add_line(struct rewrite *r, const char *text)
 	words = config_split(text, &nr);
 	if (words && nr > 0) {
 		r->dirs[r->nr_lines - 1] = config_find(words[0]);
+		r->users[r->nr_lines - 1] = r->user_lines && strcasecmp(words[0], "user") == 0;
 		if (strcasecmp(words[0], "include") == 0)
 			r->nr_until_include = r->nr_lines;
 	}
@@ -182,6 +191,33 @@ static int print_directive(struct rewrite *r, FILE *out, const struct directive 
 	return rc;
 }
 
+static void print_marker(struct rewrite *r, FILE *out)
+{
+	if (!r->marked)
+		fprintf(out, "%s\n", marker);
+	r->marked = true;
+}
+
+/* All users, once. */
+static int print_users(struct rewrite *r, FILE *out)
+{
+	char *line, *next = r->user_lines;
+	int rc = 0;
+
+	while (rc == 0 && (line = strsep(&next, "\n"))) {
+		int nr;
+		char **words = config_split_plain(line, &nr);
+
+		if (!words)
+			return -ENOMEM;
+		if (nr > 0)
+			rc = print_words(out, words[0], words + 1, nr - 1);
+		config_split_free(words, nr);
+	}
+	r->user_lines[0] = '\0';
+	return rc;
+}
+
 static int print_all(struct rewrite *r, FILE *out)
 {
 	int rc = 0;
@@ -189,7 +225,9 @@ static int print_all(struct rewrite *r, FILE *out)
 	for (unsigned i = 0; i < r->nr_lines && rc == 0; i++) {
 		const struct directive *d = r->dirs[i];
 
-		if (!d || !r->stale[config_index(d)])
+		if (r->users[i])
+			rc = print_users(r, out);
+		else if (!d || !r->stale[config_index(d)])
 			fprintf(out, "%s\n", r->lines[i]);
 		else if (!r->done[config_index(d)] && i >= r->nr_until_include)
 			rc = print_directive(r, out, d);
@@ -197,10 +235,12 @@ static int print_all(struct rewrite *r, FILE *out)
 	for (const struct directive *d = config_directives; d->name && rc == 0; d++) {
 		if (!r->stale[config_index(d)] || r->done[config_index(d)])
 			continue;
-		if (!r->marked)
-			fprintf(out, "%s\n", marker);
-		r->marked = true;
+		print_marker(r, out);
 		rc = print_directive(r, out, d);
+	}
+	if (rc == 0 && r->user_lines && r->user_lines[0]) {
+		print_marker(r, out);
+		rc = print_users(r, out);
 	}
 	return rc;
 }
@@ -277,8 +317,15 @@ static int rewrite(struct rewrite *r, const char *path)
 	char real[PATH_MAX];
 	int rc;
 
+	const struct config_hooks *hooks = &r->cfg->state->hooks;
+
 	if (realpath(path, real)) /* a link stays one */
 		path = real;
+	if (hooks->user_lines) {
+		r->user_lines = hooks->user_lines(hooks->ctx);
+		if (!r->user_lines)
+			return -ENOMEM;
+	}
 	r->file = config_create_dry();
 	r->stale = calloc(config_nr_directives, sizeof(*r->stale));
 	r->done = calloc(config_nr_directives, sizeof(*r->done));
@@ -300,6 +347,8 @@ int config_rewrite(struct config *cfg, const char *path, char *err, size_t err_l
 	for (unsigned i = 0; i < r.nr_lines; i++)
 		free(r.lines[i]);
 	free(r.lines);
+	free(r.users);
+	free(r.user_lines);
 	free(r.dirs);
 	free(r.stale);
 	free(r.done);

@@ -104,8 +104,6 @@ static const struct enum_name names_durability[] = {{"always", DURABILITY_ALWAYS
 
 static const char no_tls[] = "TLS is not supported";
 static const char no_cluster[] = "cluster mode is not supported";
-static const char no_acl[] =
-	"ACL files are not supported; requirepass sets the password of the default user";
 static const char no_defrag[] =
 	"Active defragmentation cannot be enabled: it requires a Redis server compiled with a modified Jemalloc like "
 	"the one shipped by default with the Redis source distribution";
@@ -265,7 +263,7 @@ const struct directive config_directives[] = {
 
 	/* kept for compatibility */
 	ENUM("acl-pubsub-default", "resetchannels", names_acl_pubsub, FIELD(acl_pubsub_default)),
-	STR("aclfile", "", FL(DIR_IMMUTABLE | DIR_REFUSED), NOTE(no_acl)),
+	STR("aclfile", "", FL(DIR_IMMUTABLE), FIELD(aclfile)),
 	INT("acllog-max-len", "128", 0, LLONG_MAX, FIELD(acllog_max_len)),
 	INT("active-defrag-cycle-max", "25", 1, 99),
 	INT("active-defrag-cycle-min", "1", 1, 99),

@@ -88,7 +88,11 @@ struct config_state {
 	union config_cell *cells; /* one a directive */
 	bool *given;              /* set by file or command line */
 	struct config_hooks hooks;
-	rte_spinlock_t set_lock; /* one CONFIG SET at a time */
+	rte_spinlock_t set_lock;   /* one CONFIG SET at a time */
+	struct config_user *users; /* owned, with the words */
+	unsigned nr_users;
+	config_user_check_fn user_check;
+	void *user_check_ctx;
 	char *warnings[CONFIG_MAX_WARNINGS];
 	unsigned nr_warnings;
 	bool dry;       /* the values are for comparing only: dir changes no working directory */
@@ -142,6 +146,11 @@ struct config *config_create_dry(void);
 /* One line at start, as words. err gets the reason without the place. */
 int config_apply(
 	struct config *cfg, int argc, const char *const *argv, const struct config_err *err);
+
+/* config_users.c: a `user` line, as config_apply(); and what goes with the configuration. */
+int config_user_apply(
+	struct config *cfg, int argc, const char *const *argv, const struct config_err *err);
+void config_users_free(struct config *cfg);
 
 /* config_load.c: one line as text, includes followed. */
 int config_load_line(struct config *cfg, const char *text, char *err, size_t err_len);

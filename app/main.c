@@ -2,7 +2,7 @@
  *
  * millrace: set-up from top to bottom, teardown in reverse.
  */
-#include "app/acl/acl.h"
+#include "app/acl/start.h"
 #include "app/appcore.h"
 #include "app/check.h"
 #include "app/commands/command.h"
@@ -101,9 +101,6 @@ static int daemonize(struct server *srv, char *err)
 
 static int observers_create(struct server *srv)
 {
-	srv->acl = acl_create();
-	if (!srv->acl || acl_default_password(srv->acl, srv->cfg->requirepass))
-		return -ENOMEM;
 	srv->slowlog = slowlog_create();
 	srv->latency = latency_create();
 	return srv->slowlog && srv->latency ? pubsub_create(srv) : -ENOMEM;
@@ -115,7 +112,8 @@ static int start(struct server *srv, char *err)
 	int rc;
 
 	snprintf(err, ERR_LEN, "out of memory");
-	if ((rc = enter_dir(srv, err)) || (rc = daemonize(srv, err)))
+	if ((rc = enter_dir(srv, err)) || (rc = acl_start(srv, err, ERR_LEN)) ||
+		(rc = daemonize(srv, err)))
 		return rc;
 	if ((rc = observers_create(srv)) || (rc = scripts_create(srv)) ||
 		(rc = repl_create(srv, &srv->repl)) || (rc = snapshot_create(srv)))
@@ -164,7 +162,6 @@ static void stop(struct server *srv, bool clean)
 	scripts_destroy(srv);
 	slowlog_destroy(&srv->slowlog);
 	latency_destroy(&srv->latency);
-	acl_destroy(&srv->acl);
 	if (clean && srv->cfg->pidfile && srv->cfg->pidfile[0])
 		unlink(srv->cfg->pidfile);
 }
@@ -244,6 +241,8 @@ int main(int argc, char **argv)
 	srv->cfg = config_create();
 	if (!srv->cfg)
 		return EXIT_FAILURE;
+	if (acl_setup(srv))
+		return EXIT_FAILURE;
 	rc = config_load(srv->cfg, argc - 1 - check, argv + 1 + check, srv->config_file,
 		sizeof(srv->config_file), err, sizeof(err));
 	if (rc) {
@@ -251,6 +250,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	rc = check ? check_run(srv) : serve(srv);
+	acl_teardown(srv);
 	config_destroy(&srv->cfg);
 	return rc;
 }

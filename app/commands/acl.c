@@ -5,10 +5,14 @@
 #include "app/commands/server_cmds.h"
 
 #include "app/acl/client.h"
+#include "app/acl/file.h"
+#include "app/control.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+
+#define LEVEL_WARNING 3
 
 static int shown(const struct slice *a)
 {
@@ -249,13 +253,54 @@ static void acl_log_command(struct client *c)
 	acl_log_list_free(&list);
 }
 
-static void acl_file_command(struct client *c)
+/* The name of the ACL file, which cannot change; NULL: there is none, and that was replied. */
+static const char *acl_file_name(struct client *c)
 {
+	const char *path = c->srv->cfg->aclfile;
+
+	if (path && path[0])
+		return path;
 	reply_err(c,
 		"ERR This Redis instance is not configured to use an ACL file. You may want to "
 		"specify users via the ACL SETUSER command and then issue a CONFIG REWRITE "
 		"(assuming you have a Redis configuration file set) in order to store users in "
 		"the Redis configuration.");
+	return NULL;
+}
+
+static void acl_load_command(struct client *c)
+{
+	const char *path = acl_file_name(c);
+	struct textbuf err;
+
+	if (!path)
+		return;
+	textbuf_init(&err);
+	if (acl_file_load(c->srv->acl, path, &err) == 0)
+		reply_ok(c);
+	else
+		reply_errf(c, "ERR %s", textbuf_str(&err));
+	textbuf_fini(&err);
+	acl_announce(c);
+}
+
+static void acl_save_command(struct client *c)
+{
+	const char *path = acl_file_name(c);
+	struct textbuf err;
+
+	if (!path)
+		return;
+	textbuf_init(&err);
+	if (acl_file_save(c->srv->acl, path, &err) == 0) {
+		reply_ok(c);
+	} else {
+		server_log(c->srv, LEVEL_WARNING, "acl: not saved file=%s reason=%s", path,
+			textbuf_str(&err));
+		reply_err(c, "ERR There was an error trying to save the ACLs. Please check the "
+			     "server logs for more information");
+	}
+	textbuf_fini(&err);
 }
 
 static void acl_deluser_command(struct client *c)
@@ -390,12 +435,12 @@ struct command acl_subcommands[] = {
 	{"list", acl_list_command, 2, ADMIN, .since = "6.0.0",
 		.complexity = "O(N) in the number of users",
 		.summary = "Lists users with their rules."},
-	{"load", acl_file_command, 2, ADMIN, .since = "6.0.0",
+	{"load", acl_load_command, 2, ADMIN, .since = "6.0.0",
 		.complexity = "O(N) in the number of users", .summary = "Reads the ACL file."},
 	{"log", acl_log_command, -2, ADMIN, .since = "6.0.0",
 		.complexity = "O(N) in the number of entries returned",
 		.summary = "Lists what was denied lately."},
-	{"save", acl_file_command, 2, ADMIN, .since = "6.0.0",
+	{"save", acl_save_command, 2, ADMIN, .since = "6.0.0",
 		.complexity = "O(N) in the number of users", .summary = "Writes the ACL file."},
 	{"setuser", acl_setuser_command, -3, ADMIN, .since = "6.0.0",
 		.complexity = "O(N) in the number of rules given",

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """ACLs on two poll cores: the same commands to a node and to redis-server, the replies compared;
 and what a change of users does to clients of all cores."""
+import os
 import sys
 
 from lab import check, equal, run_test
@@ -355,6 +356,126 @@ def test_known_at_once(node):
         admin.call("ACL", "DELUSER", "bob")
 
 
+def with_file(server, lines):
+    """Has the server start with a configuration file."""
+    path = os.path.join(server.dir, "node.conf")
+    with open(path, "w", encoding="ascii") as file:
+        file.write("\n".join(lines) + "\n")
+    args = server.command()
+    server.command = lambda: [args[0], path, *args[1:]]
+    return path
+
+
+def words_of(path, begin):
+    with open(path, encoding="ascii") as file:
+        return [sorted(text.split()) for text in file if text.startswith(begin)]
+
+
+def pair_of(lab, number, lines, acl=None):
+    """A node and redis-server with the same configuration file and the same ACL file."""
+    servers = (
+        lab.node(f"node{number}", port=7780 + 2 * number, options=["--poll-cores", "0-1"]),
+        lab.stock(f"stock{number}", port=7781 + 2 * number),
+    )
+    paths = [with_file(server, lines) for server in servers]
+    for server in servers:
+        if acl is not None:
+            with open(os.path.join(server.dir, "users.acl"), "w", encoding="ascii") as file:
+                file.write(acl)
+        server.start()
+    return Pair(*servers), paths
+
+
+def restart(pair):
+    for server in pair.servers:
+        server.stop()
+        server.start()
+    pair.conns = {}
+
+
+def test_config_file(lab):
+    """Users in the configuration, changed and written back."""
+    pair, paths = pair_of(
+        lab,
+        1,
+        [
+            "# users",
+            "user bob on >pw ~a* (+get ~b) resetchannels -@all +set",
+            "acl-pubsub-default allchannels",
+            "user eve off +@all",
+            "user default on nopass ~* +@all -debug",
+        ],
+    )
+    pair.same("admin", "ACL", "LIST", shape=lines)
+    pair.same("admin", "ACL", "SETUSER", "bob", "+@hash", '%R~"q\\', ">other")
+    pair.same("admin", "ACL", "SETUSER", "joe", "on", "nopass", "(+ping)")
+    pair.same("admin", "ACL", "DELUSER", "eve")
+    pair.same("admin", "CONFIG", "SET", "acllog-max-len", 7)
+    mine, _ = pair.both("admin", "CONFIG", "REWRITE")
+    equal(mine, b"OK", "CONFIG REWRITE")
+    equal(len(words_of(paths[0], "user ")), 3, "user lines")
+    pair.same("admin", "ACL", "SETUSER", "bob", "reset")
+    before = pair.conn("admin")[0].call("ACL", "LIST")
+    pair.servers[0].stop()
+    pair.servers[0].start()
+    pair.conns = {}
+    after = pair.conn("admin")[0].call("ACL", "LIST")
+    equal(lines(after)[1:], lines(before)[1:], "users after a restart")
+    check(b'%R~"q\\' in after[0], f"a pattern with quotes: {after[0]}")
+    equal(pair.conn("admin")[0].call("CONFIG", "GET", "acllog-max-len")[1], b"7", "acllog-max-len")
+    for server in pair.servers:
+        server.stop()
+
+
+GOOD = """user bob on #2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881 ~a* +@all
+
+ user joe  on nopass ~* &* (~x +get) -@all\t
+"""
+BAD = [
+    "user bob on nonsense +nosuch more",
+    "nouser bob",
+    "user",
+    "user bob on\nuser joe off\nuser bob off",
+    "user b\tb on",
+    "user bob (~a",
+    "user bob ~* ~a +nosuch\nuser joe -@nosuch\n# comment",
+]
+
+
+def test_acl_file(lab):
+    pair, paths = pair_of(lab, 2, ["aclfile users.acl"], GOOD)
+    files = [os.path.join(server.dir, "users.acl") for server in pair.servers]
+    pair.same("admin", "ACL", "LIST", shape=lines)
+    pair.same("bob", "AUTH", "bob", "x")
+    pair.same("joe", "AUTH", "joe", "")
+    for text in BAD:
+        for path in files:
+            with open(path, "w", encoding="ascii") as file:
+                file.write(text)
+        pair.same("admin", "ACL", "LOAD")
+    pair.same("bob", "SET", "a", "1")
+    pair.same("admin", "ACL", "SETUSER", "bob", "-get", ">y", "(+get %R~q*)")
+    pair.same("admin", "ACL", "SETUSER", "ann", "on")
+    pair.same("admin", "ACL", "SAVE")
+    equal(words_of(files[0], "user "), words_of(files[1], "user "), "the files that were written")
+    pair.same("admin", "ACL", "DELUSER", "ann")
+    pair.same("admin", "ACL", "LOAD")
+    pair.same("admin", "ACL", "USERS")
+    pair.gone("bob")  # all but default begin anew
+    pair.gone("joe")
+    pair.same("admin", "PING")
+    restart(pair)
+    pair.same("admin", "ACL", "LIST", shape=lines)
+    mine, _ = pair.both("admin", "CONFIG", "REWRITE")
+    equal(mine, b"OK", "CONFIG REWRITE")
+    equal(words_of(paths[0], "user "), [], "users in the configuration file")
+    for path in files:
+        os.unlink(path)
+    pair.same("admin", "ACL", "LOAD")
+    for server in pair.servers:
+        server.stop()
+
+
 def test(lab):
     node = lab.node(options=["--poll-cores", "0-1"]).start()
     stock = lab.stock().start()
@@ -367,6 +488,10 @@ def test(lab):
     test_disconnects(pair)
     test_kill_user(pair)
     test_known_at_once(node)
+    for server in (node, stock):
+        server.stop()
+    test_config_file(lab)
+    test_acl_file(lab)
 
 
 sys.exit(run_test(test))

@@ -64,6 +64,17 @@ CASES = [
     ("arguments that DPDK refuses", None, [*POOL, "--eal-args", "--bogus"], ["eal-args"]),
     ("a log file that cannot be", None, [*POOL, "--logfile", "/nonexistent/l"], ["/nonexistent/l"]),
     ("a unix socket that is a file", None, [*POOL, "--unixsocket", "file"], ["file: .*no socket"]),
+    (
+        "a user with a rule that is none",
+        ["port 7001", "user bob on +get nonsense"],
+        [],
+        [":2", "user", "nonsense", "Syntax error"],
+    ),
+    ("a user twice", ["user bob on", "user bob off"], [], [":2", "user", "(?i)duplicate"]),
+    ("a user with an unknown command", ["user bob +nosuch"], [], [":1", "Unknown command"]),
+    ("users in two places", ["user bob on", "aclfile users.acl"], POOL, ["aclfile", "user"]),
+    ("no such ACL file", ["aclfile nosuch.acl"], POOL, ["nosuch.acl", "(?i)no such file"]),
+    ("an ACL file with an error", ["aclfile file"], POOL, ["file:1", "user keyword"]),
     ("a module", ["loadmodule /tmp/x.so"], [], [":1", "loadmodule"]),
 ]
 
