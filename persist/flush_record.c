@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORD 8
+#define WORD      8
+#define SITES_MAX 64
 
 /* One store to one word. Bytes leave the mask when they have reached media. */
 struct store {
@@ -32,6 +33,9 @@ struct flush_record {
 	struct store *kept;
 	size_t nr_kept, cap_kept;
 	struct flush_range drop;
+	struct flush_site sites[SITES_MAX];
+	unsigned int nr_sites;
+	const void *skip;
 	uint64_t nr_dropped;
 	void (*point)(void *ctx);
 	void *point_ctx;
@@ -123,13 +127,38 @@ static void point(struct flush_record *rec)
 		rec->point(rec->point_ctx);
 }
 
+static bool has_work(const struct flush_record *rec, bool any_core, struct flush_range range)
+{
+	for (size_t i = 0; i < rec->nr_kept; i++) {
+		if (store_concerns(rec, &rec->kept[i], any_core, range))
+			return true;
+	}
+	return false;
+}
+
+/* Notes a call; false: it is to do nothing. */
+static bool called(struct flush_record *rec, const void *at, enum flush_kind kind, bool works)
+{
+	unsigned int i = 0;
+
+	while (i < rec->nr_sites && rec->sites[i].at != at)
+		i++;
+	if (i == rec->nr_sites) {
+		BUG_ON(rec->nr_sites == SITES_MAX);
+		rec->sites[rec->nr_sites++] = (struct flush_site){.at = at, .kind = kind};
+	}
+	rec->sites[i].calls += works;
+	return at != rec->skip;
+}
+
 static void record_fence(void *ctx)
 {
 	struct flush_record *rec = ctx;
 	struct flush_range all = {0, rec->size};
+	bool works = !rec->grouped && has_work(rec, false, all);
 
 	point(rec);
-	if (!rec->grouped)
+	if (called(rec, __builtin_return_address(0), FLUSH_FENCE, works) && works)
 		land(rec, false, all);
 }
 
@@ -146,8 +175,10 @@ static int record_sync(void *ctx, const void *addr, size_t len)
 	struct flush_record *rec = ctx;
 	struct flush_range range = range_of(rec, addr, len);
 
+	bool works = rec->grouped && has_work(rec, true, range);
+
 	point(rec);
-	if (rec->grouped)
+	if (called(rec, __builtin_return_address(0), FLUSH_SYNC, works) && works)
 		land(rec, true, range);
 	return 0;
 }
@@ -157,8 +188,11 @@ static int record_persist(void *ctx, const void *addr, size_t len)
 	struct flush_record *rec = ctx;
 	struct flush_range range = range_of(rec, addr, len);
 
+	bool works = has_work(rec, true, range);
+
 	point(rec);
-	land(rec, true, range);
+	if (called(rec, __builtin_return_address(0), FLUSH_PERSIST, works) && works)
+		land(rec, true, range);
 	return 0;
 }
 
@@ -238,6 +272,22 @@ void flush_record_point_set(struct flush_record *rec, void (*at)(void *ctx), voi
 void flush_record_drop_set(struct flush_record *rec, const struct flush_range *range)
 {
 	rec->drop = range != NULL ? *range : (struct flush_range){0, 0};
+}
+
+const struct flush_site *flush_record_sites(const struct flush_record *rec, unsigned int *nr)
+{
+	*nr = rec->nr_sites;
+	return rec->sites;
+}
+
+void flush_record_sites_forget(struct flush_record *rec)
+{
+	rec->nr_sites = 0;
+}
+
+void flush_record_skip(struct flush_record *rec, const void *at)
+{
+	rec->skip = at;
 }
 
 uint64_t flush_record_dropped(const struct flush_record *rec)

@@ -47,6 +47,23 @@ void flush_record_point_set(struct flush_record *rec, void (*point)(void *ctx), 
  * notices. NULL: none is missed any more.
  */
 void flush_record_drop_set(struct flush_record *rec, const struct flush_range *range);
+/* A place in the program that calls fence(), sync() or persist(), by where the call returns to. */
+enum flush_kind {
+	FLUSH_FENCE,
+	FLUSH_SYNC,
+	FLUSH_PERSIST,
+};
+struct flush_site {
+	const void *at;
+	enum flush_kind kind;
+	uint64_t calls; /* that had something to do: stores to make durable */
+};
+/* Those that have been seen; *nr of them. Borrowed, good until the next call through the seam. */
+const struct flush_site *flush_record_sites(const struct flush_record *rec, unsigned int *nr);
+void flush_record_sites_forget(struct flush_record *rec);
+/* From now on the calls of that place do nothing, as if it were not in the program; NULL: none. */
+void flush_record_skip(struct flush_record *rec, const void *at);
+
 /* How many stores were missed. */
 uint64_t flush_record_dropped(const struct flush_record *rec);
 

@@ -149,14 +149,16 @@ static void step_reset(struct model *m)
 
 /* ---- Snapshots ---- */
 
+/* Any core writes to a stream of the second kind, in turns; in the end each fences its own. */
 static void snap_write(struct model *m, unsigned int i)
 {
+	unsigned int core = i < NR_WRITERS ? i : (unsigned int)crash_rnd(m, m->cfg->nr_writers);
 	size_t len = 1 + crash_rnd(m, crash_rnd(m, 2) == 0 ? 100 : 2500);
 	uint8_t *to = m->stream_bytes[i] + m->stream_len[i];
 
-	if (len > SHOT_BYTES / NR_WRITERS - m->stream_len[i])
+	if (len > SHOT_BYTES / NR_STREAMS - m->stream_len[i])
 		return;
-	flush_record_core_set(m->rec, i);
+	flush_record_core_set(m->rec, core);
 	if (m->streams[i] == NULL && snap_stream_open(m->building, i, &m->streams[i]) != 0) {
 		crash_fail(m, "snap_stream_open failed");
 		return;
@@ -165,6 +167,7 @@ static void snap_write(struct model *m, unsigned int i)
 	m->stream_len[i] += len;
 	if (snap_stream_write(m->streams[i], to, len) != 0)
 		crash_fail(m, "snap_stream_write failed");
+	snap_stream_cut(m->streams[i]);
 }
 
 static void snap_start(struct model *m, uint64_t off)
@@ -172,8 +175,14 @@ static void snap_start(struct model *m, uint64_t off)
 	flush_record_core_set(m->rec, CONTROL);
 	memset(m->streams, 0, sizeof(m->streams));
 	memset(m->stream_len, 0, sizeof(m->stream_len));
-	if (snap_begin(m->pool, off, &m->building) != 0)
+	if (snap_begin(m->pool, off, &m->building) != 0) {
 		crash_fail(m, "snap_begin failed");
+		return;
+	}
+	for (unsigned int i = 0; i < m->cfg->nr_writers; i++) {
+		if (snap_stream_open(m->building, i, &m->streams[i]) != 0)
+			crash_fail(m, "snap_stream_open failed");
+	}
 }
 
 /* Ends the streams, seals, and notes what the RDB must be. */
@@ -191,12 +200,12 @@ static struct shot *snap_finish(struct model *m, bool foreign)
 		memcpy(shot->rdb, prefix, sizeof(prefix));
 		shot->len = sizeof(prefix);
 	}
-	for (unsigned int i = 0; i < NR_WRITERS; i++) {
+	for (unsigned int i = 0; i < NR_STREAMS; i++) {
 		memcpy(shot->rdb + shot->len, m->stream_bytes[i], m->stream_len[i]);
 		shot->len += m->stream_len[i];
 		if (m->streams[i] == NULL)
 			continue;
-		flush_record_core_set(m->rec, i);
+		flush_record_core_set(m->rec, i % NR_WRITERS % m->cfg->nr_writers);
 		if (snap_stream_done(m->streams[i]) != 0)
 			crash_fail(m, "snap_stream_done failed");
 	}
@@ -290,7 +299,8 @@ static void step_snap(struct model *m)
 	else if (crash_rnd(m, 6) == 0)
 		step_snap_publish(m);
 	else
-		snap_write(m, (unsigned int)crash_rnd(m, m->cfg->nr_writers));
+		snap_write(m, (unsigned int)(crash_rnd(m, m->cfg->nr_writers) +
+					     crash_rnd(m, SNAP_STREAMS_EACH) * NR_WRITERS));
 }
 
 /* ---- Life and death of the process ---- */
@@ -439,6 +449,27 @@ static void drop_set(struct model *m)
 		flush_record_drop_set(m->rec, &areas[m->cfg->drop]);
 }
 
+/* Adds what a record has seen to the result. */
+static void sites_add(struct model *m, const struct flush_record *rec)
+{
+	struct crash_result *res = m->result;
+	unsigned int nr;
+	const struct flush_site *sites = flush_record_sites(rec, &nr);
+
+	for (unsigned int i = 0; i < nr; i++) {
+		unsigned int j = 0;
+
+		while (j < res->nr_sites && res->sites[j].at != sites[i].at)
+			j++;
+		if (j == res->nr_sites) {
+			BUG_ON(j == CRASH_SITES_MAX);
+			res->sites[res->nr_sites++] =
+				(struct flush_site){.at = sites[i].at, .kind = sites[i].kind};
+		}
+		res->sites[j].calls += sites[i].calls;
+	}
+}
+
 void crash_run(const struct crash_cfg *cfg, struct crash_result *result)
 {
 	struct model *m = calloc(1, sizeof(*m));
@@ -449,6 +480,9 @@ void crash_run(const struct crash_cfg *cfg, struct crash_result *result)
 	m->result = result;
 	setup(m);
 	drop_set(m);
+	flush_record_sites_forget(m->rec); /* making a pool is another test's affair */
+	flush_record_skip(m->rec, cfg->skip);
+	flush_record_skip(m->second, cfg->skip);
 	flush_record_point_set(m->rec, crash_sample, m);
 	for (unsigned int i = 0; i < cfg->nr_steps && !crash_failed(m); i++)
 		step(m);
@@ -456,6 +490,8 @@ void crash_run(const struct crash_cfg *cfg, struct crash_result *result)
 		stats_add(m);
 	flush_record_point_set(m->rec, NULL, NULL);
 	result->nr_dropped = flush_record_dropped(m->rec);
+	sites_add(m, m->rec);
+	sites_add(m, m->second);
 	snap_put(&m->pinned);
 	pool_close(&m->pool, false);
 	for (int i = 0; i < 2; i++) {

@@ -26,6 +26,8 @@ enum crash_area {
 	CRASH_AREA_EXTENTS,
 };
 
+#define CRASH_SITES_MAX 128
+
 struct crash_cfg {
 	uint64_t seed;
 	bool grouped;            /* as an ordinary file, with msync; else persistent memory */
@@ -34,6 +36,7 @@ struct crash_cfg {
 	unsigned int nr_images;   /* per sampled point */
 	unsigned int point_every; /* one point in so many is sampled, at random */
 	enum crash_area drop;     /* fences that do nothing, to see the test notice */
+	const void *skip;         /* a call of a fence, a sync or a persist that does nothing */
 	bool calm; /* one long life: no resets, no restarts, so that all rings wrap */
 };
 
@@ -48,6 +51,9 @@ struct crash_result {
 	uint64_t published; /* snapshots */
 	uint64_t most_runs; /* in one life */
 	uint64_t resets, power_cuts, kills;
+	/* what calls fences, syncs and persists, in the run and in recoveries inside it */
+	struct flush_site sites[CRASH_SITES_MAX];
+	unsigned int nr_sites;
 	uint64_t tails_discarded; /* power cuts that lost a part of the log */
 };
 

@@ -10,9 +10,10 @@
 #include "persist/snapshot.h"
 #include "tests/crash/crash_model.h"
 
-#define POOL_BYTES  (192u << 10)
+#define POOL_BYTES  (256u << 10)
 #define RING_BYTES  (16u << 10)
 #define NR_WRITERS  4
+#define NR_STREAMS  (SNAP_STREAMS_EACH * NR_WRITERS)
 #define CONTROL     100 /* number of the control thread's "core" */
 #define WORLD_BYTES (4u << 20)
 #define SHOT_BYTES  (12u << 10)
@@ -62,9 +63,9 @@ struct model {
 	struct world worlds[2];
 	struct shot shots[2];
 	struct snap *building;
-	struct snap_stream *streams[NR_WRITERS];
-	uint8_t stream_bytes[NR_WRITERS][SHOT_BYTES];
-	size_t stream_len[NR_WRITERS];
+	struct snap_stream *streams[NR_STREAMS]; /* a writer's own, then those that all write to */
+	uint8_t stream_bytes[NR_STREAMS][SHOT_BYTES];
+	size_t stream_len[NR_STREAMS];
 	struct snap *pinned;
 };
 
