@@ -445,11 +445,30 @@ static const struct link_ops sync_link_ops = {
 	.log = on_log,
 };
 
+#define LOGIN_MAX 1024
+
+static void login_get(struct server *srv, char user[LOGIN_MAX], char pass[LOGIN_MAX])
+{
+	config_get_str(srv->cfg, &srv->cfg->masteruser, user, LOGIN_MAX);
+	config_get_str(srv->cfg, &srv->cfg->masterauth, pass, LOGIN_MAX);
+}
+
+/* masteruser and masterauth hold from the next attempt on, whenever they are set. */
+static void login_update(struct server *srv)
+{
+	char user[LOGIN_MAX], pass[LOGIN_MAX];
+
+	if (link_state(srv->repl->link) != LINK_CONNECT)
+		return;
+	login_get(srv, user, pass);
+	link_set_login(srv->repl->link, user, pass);
+}
+
 int repl_sync_attach(struct server *srv)
 {
 	struct repl *r = srv->repl;
 	struct config *cfg = srv->cfg;
-	char host[256], user[256], pass[512], ip[64];
+	char host[256], user[LOGIN_MAX], pass[LOGIN_MAX], ip[64];
 	struct link_cfg lc = {
 		.host = host, .user = user, .password = pass, .announce_ip = ip, .capa_eof = true};
 	int rc = 0;
@@ -469,8 +488,7 @@ int repl_sync_attach(struct server *srv)
 	snprintf(host, sizeof(host), "%s", r->master_host);
 	lc.port = r->master_port;
 	rte_spinlock_unlock(&r->lock);
-	config_get_str(cfg, &cfg->masteruser, user, sizeof(user));
-	config_get_str(cfg, &cfg->masterauth, pass, sizeof(pass));
+	login_get(srv, user, pass);
 	config_get_str(cfg, &cfg->replica_announce_ip, ip, sizeof(ip));
 	lc.announce_port = atomic_load(&cfg->replica_announce_port);
 	if (lc.announce_port == 0)
@@ -514,6 +532,7 @@ void repl_sync_work(struct app_core *ac)
 		stream_check(srv);
 	}
 	obey_kill(r);
+	login_update(srv);
 	link_tick(r->link, ac->now_ms);
 	atomic_store_explicit(&r->link_state, link_state(r->link), memory_order_relaxed);
 	if (ac->now_us - r->rtt_us >= RTT_EVERY_US) {

@@ -188,6 +188,27 @@ int link_configure(struct link *link, const struct link_cfg *cfg)
 	return 0;
 }
 
+int link_set_login(struct link *link, const char *user, const char *password)
+{
+	struct link_cfg *cfg = &link->cfg;
+	char *u, *p;
+
+	if (strcmp(cfg->user, user) == 0 && strcmp(cfg->password, password) == 0)
+		return 0;
+	u = strdup(user);
+	p = strdup(password);
+	if (!u || !p) {
+		free(u);
+		free(p);
+		return -ENOMEM;
+	}
+	free((char *)cfg->user);
+	free((char *)cfg->password);
+	cfg->user = u;
+	cfg->password = p;
+	return 0;
+}
+
 /* --- attempts --- */
 
 static const struct conn_ops link_conn_ops;

@@ -83,6 +83,8 @@ int link_create(struct core *core, const struct link_ops *ops, void *ctx, struct
 void link_destroy(struct link **link); /* closes; no upcall follows */
 /* Copies cfg and (re)connects at the next tick. */
 int link_configure(struct link *link, const struct link_cfg *cfg);
+/* Another user and password ("" none) from the next login on; copies. 0 or -ENOMEM. */
+int link_set_login(struct link *link, const char *user, const char *password);
 /* Drives attempts and timeouts; call each loop or at least each 100 ms. After a loss the first
  * attempt is made at once, the following ones each second; where a master was and nobody answers,
  * ten times a second. A link that hears nothing for

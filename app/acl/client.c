@@ -57,10 +57,13 @@ static void tell(struct client *c, enum acl_verdict reason, enum acl_context con
 	const struct slice *object, const struct slice *user)
 {
 	long long max = atomic_load_explicit(&c->srv->cfg->acllog_max_len, memory_order_relaxed);
+	const struct command *cmd = c->cmd;
 	struct textbuf tb;
 
 	textbuf_init(&tb);
+	c->cmd = atomic_load_explicit(&c->last_cmd, memory_order_relaxed); /* as it was sent */
 	client_self_print(&tb, c);
+	c->cmd = cmd;
 	acl_log_add(&c->srv->acl->log, reason, context, object, user, textbuf_str(&tb), c->now_ms,
 		(size_t)max);
 	textbuf_fini(&tb);
@@ -108,7 +111,7 @@ bool acl_client_may(struct client *c, const struct command *cmd, char text[ACL_T
 {
 	char name[COMMAND_NAME_MAX];
 
-	c->cmd = cmd; /* the log shows it */
+	atomic_store_explicit(&c->last_cmd, cmd, memory_order_relaxed); /* though it does not run */
 	switch (check_and_tell(c, cmd, c->argc, c->argv, context_of(c))) {
 	case ACL_ALLOWED: return true;
 	case ACL_DENIED_COMMAND:
@@ -202,10 +205,12 @@ static void client_update(struct client *c, bool is_self)
 	struct acl_user *before = c->user;
 	struct acl_user *now = acl_find(c->srv->acl, before->name, before->name_len);
 
-	if (!now || now->account != before->account) { /* of nobody, until it is gone */
+	if (!now || now->account != before->account) {
 		acl_user_put(now);
-		acl_client_reset(c);
-		client_flags_change(c, 0, CLIENT_AUTHENTICATED);
+		if (is_self) { /* the rest of its EXEC, as Redis runs it */
+			acl_client_reset(c);
+			client_flags_change(c, 0, CLIENT_AUTHENTICATED);
+		} /* else: a script that has not ended goes by the last rights */
 		disconnect(c, is_self);
 		return;
 	}

@@ -259,7 +259,6 @@ bool tx_is_held(struct client *c)
 static void run_queue(struct client *c)
 {
 	struct client_tx *tx = c->tx;
-	const struct command *self = c->cmd;
 	struct slice *argv = c->argv;
 	uint32_t argc = c->argc;
 	char text[ACL_TEXT_MAX];
@@ -269,7 +268,6 @@ static void run_queue(struct client *c)
 	for (uint32_t i = 0; i < tx->nr; i++) {
 		c->argv = tx->queue[i].argv;
 		c->argc = tx->queue[i].argc;
-		c->cmd = self; /* until another one runs */
 		if (acl_client_still_may(c, tx->queue[i].cmd, text))
 			command_call(c, tx->queue[i].cmd);
 		else

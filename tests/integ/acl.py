@@ -5,7 +5,7 @@ and what a change of users does to clients of all cores."""
 import os
 import sys
 
-from lab import check, equal, run_test
+from lab import check, equal, run_test, until
 from resp import RespError
 
 
@@ -253,6 +253,60 @@ def test_denied(pair):
     pair.close("bob")
 
 
+LIBRARY = """#!lua name=lib
+redis.register_function('put', function(keys, args)
+    return redis.call('set', keys[1], args[1]) end)
+redis.register_function('hidden', function(keys, args)
+    return redis.call('set', 'b', args[1]) end)
+"""
+SCRIPTS = [
+    "return redis.call('set', 'a', 1)",
+    "return redis.call('set', 'b', 1)",
+    "return redis.pcall('set', 'b', 1)",
+    "return redis.call('keys', '*')",
+    "return redis.call('publish', 'other', 1)",
+    "return redis.call('publish', 'ch1', 1)",
+    "return redis.pcall('keys', '*')['err']",
+    "return {redis.acl_check_cmd('set', 'a', 1), redis.acl_check_cmd('set', 'b', 1)}",
+    "return {redis.acl_check_cmd('get', 'a'), redis.acl_check_cmd('keys', '*')}",
+    "return {redis.acl_check_cmd('publish', 'ch', 1), redis.acl_check_cmd('publish', 'x', 1)}",
+    "return redis.acl_check_cmd('nonsense')",
+    "return redis.acl_check_cmd('config', 'nonsense')",
+    "return redis.acl_check_cmd()",
+    "redis.setresp(3); return redis.acl_check_cmd('set', 'b', 1)",
+    "return redis.call('acl', 'whoami')",
+    "return redis.call('sort', 'a2', 'by', 'w_*')",
+    "return redis.call('sort', 'a2', 'get', '#')",
+    "return redis.call('sort', 'a2', 'by', 'nosort')",
+]
+
+
+def test_scripts(pair):
+    pair.same("admin", "FUNCTION", "LOAD", "REPLACE", LIBRARY)
+    pair.same("admin", "ACL", "LOG", "RESET")
+    pair.same("admin", "ACL", "SETUSER", "bob", "reset", "on", "nopass", "+@all", "-keys", "~a*", "&ch*")
+    pair.same("bob", "AUTH", "bob", "x")
+    for script in SCRIPTS:
+        pair.same("bob", "EVAL", script, 0)
+        pair.same("bob", "MULTI")
+        pair.same("bob", "EVAL", script, 1, "a")
+        pair.same("bob", "EXEC")
+    pair.same("bob", "EVAL", "return 1", 1, "b")
+    pair.same("bob", "FCALL", "put", 1, "a", 1)
+    pair.same("bob", "FCALL", "put", 1, "b", 1)
+    pair.same("bob", "FCALL", "hidden", 0, 1)
+    pair.same("admin", "ACL", "LOG", 20, shape=log)
+    pair.same("admin", "ACL", "SETUSER", "bob", "-eval", "+eval|return 7")
+    pair.same("bob", "EVAL", "return 7", 0)
+    pair.same("bob", "EVAL", "return 8", 0)
+    pair.same("admin", "ACL", "SETUSER", "bob", "reset", "on", "+@all", "%R~*", "%W~a*")
+    for args in ["SORT a2 BY w_* GET #", "SORT a2 GET x*", "SORT a2 BY w_* STORE a3",
+                 "SORT a2 BY w_* STORE b", "SORT_RO a2 BY w_*"]:
+        pair.same("bob", *args.split())
+    pair.same("admin", "ACL", "DELUSER", "bob")
+    pair.gone("bob")
+
+
 def test_login(pair):
     """Who has to log in, and as whom."""
     pair.same("admin", "ACL", "SETUSER", "bob", "reset", "on", ">pw", "+@all", "~*", "-acl")
@@ -476,6 +530,30 @@ def test_acl_file(lab):
         server.stop()
 
 
+def test_replication(pair):
+    """Each is the other's replica, as a user who may do nothing else; once with the password set only
+    after REPLICAOF."""
+    for master, replica in (pair.servers, pair.servers[::-1]):
+        with master.connect() as above, replica.connect() as below:
+            above.call("ACL", "SETUSER", "repl", "reset", "on", ">pw", "+psync", "+replconf", "+ping")
+            above.call("CONFIG", "SET", "requirepass", "sesame")
+            below.call("CONFIG", "SET", "masteruser", "repl")
+            below.call("REPLICAOF", "127.0.0.1", master.port)
+            until("the link is refused", lambda: "NOAUTH" in replica.log_text())
+            below.call("CONFIG", "SET", "masterauth", "pw")
+            until("the link is up", lambda: below.info("replication")["master_link_status"] == "up")
+            above.call("SET", "told", master.name)
+            until("the key arrives", lambda: below.call("GET", "told") == master.name.encode())
+            # What the master sends is not the user's business, and nobody's rights.
+            below.call("ACL", "SETUSER", "default", "-set")
+            above.call("SET", "told", 2)
+            until("the key changes", lambda: below.call("GET", "told") == b"2")
+            below.call("ACL", "SETUSER", "default", "+@all")
+            below.call("REPLICAOF", "NO", "ONE")
+            below.call("CONFIG", "SET", "masterauth", "", "masteruser", "")
+            above.call("CONFIG", "SET", "requirepass", "")
+
+
 def test(lab):
     node = lab.node(options=["--poll-cores", "0-1"]).start()
     stock = lab.stock().start()
@@ -484,10 +562,12 @@ def test(lab):
     test_rules(pair)
     test_dryrun(pair)
     test_denied(pair)
+    test_scripts(pair)
     test_login(pair)
     test_disconnects(pair)
     test_kill_user(pair)
     test_known_at_once(node)
+    test_replication(pair)
     for server in (node, stock):
         server.stop()
     test_config_file(lab)

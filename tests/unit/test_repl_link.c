@@ -80,6 +80,16 @@ static void handshake_is_that_of_redis(void **state)
 	assert_string_equal(owner_said(&o), "*3\r\n$5\r\nPSYNC\r\n$1\r\n?\r\n$2\r\n-1\r\n");
 }
 
+static void another_login_holds_from_the_next_handshake_on(void **state)
+{
+	owner_tick(&o);
+	fake_conn_connected(o.net.last);
+	owner_said(&o);
+	assert_int_equal(link_set_login(o.link, "", "secret"), 0);
+	owner_hear(&o, "-NOAUTH Authentication required.\r\n");
+	assert_string_equal(owner_said(&o), "*2\r\n$4\r\nAUTH\r\n$6\r\nsecret\r\n" PORT CAPA);
+}
+
 static void handshake_gives_all_that_is_configured(void **state)
 {
 	o.cfg.user = "repl";
@@ -623,6 +633,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(handshake_is_that_of_redis),
+		TEST(another_login_holds_from_the_next_handshake_on),
 		TEST(handshake_gives_all_that_is_configured),
 		TEST(a_password_alone_is_sent_alone),
 		TEST(ping_may_be_refused_for_want_of_rights),
