@@ -89,6 +89,10 @@ enum stream_read_result {
  * (prop_none()). A key that is no stream, or a group that is not there, is an error. */
 enum stream_read_result stream_read_new(struct client *c, const struct slice *key,
 	const struct stream_read *read, const struct stream_id *after);
+/* The same for a client that has waited, in an array or a map of its own: also when nothing is
+ * left of what has woken it, or the group has gone. */
+void stream_read_waited(struct client *c, const struct slice *key, const struct stream_read *read,
+	const struct stream_id *after);
 /* Upper bound of what stream_read_new() adds to the log: for prop_admit(). */
 size_t stream_read_log_bytes(
 	const struct stream_read *read, const struct slice *key, const struct stream *s);
@@ -100,6 +104,9 @@ struct stream_read_args {
 	uint32_t keys_at; /* nr keys, then as many IDs */
 	uint32_t nr;
 };
+/* Nothing is there: the client waits for what comes behind the IDs, one a key (stream_wait.c). */
+void stream_wait(
+	struct client *c, const struct stream_read_args *args, const struct stream_id *after);
 /* False: replied. */
 bool stream_read_args(struct client *c, struct stream_read_args *args);
 

@@ -14,7 +14,7 @@
 
 static bool block_arg(struct client *c, const struct slice *arg, int64_t *block_ms)
 {
-	if (c->flags & CLIENT_SCRIPT) {
+	if ((c->flags & CLIENT_SCRIPT) && c->ac->in_exec) {
 		reply_errf(c, "ERR %.*s command is not allowed with BLOCK option from scripts",
 			(int)c->argv[0].len, c->argv[0].ptr);
 		return false;
@@ -233,20 +233,16 @@ static void reply_history(struct client *c, const struct stream *s, struct strea
 }
 
 /* after NULL: what is new to the group. */
-static enum stream_read_result read_grouped(struct client *c, const struct slice *key,
-	const struct stream_read *read, struct coll *coll, const struct stream_id *after)
+static enum stream_read_result read_group(struct client *c, const struct slice *key,
+	const struct stream_read *read, struct coll *coll, struct stream_group *g,
+	const struct stream_id *after)
 {
-	struct stream_group *g = find_group(c, key, read, coll);
 	struct stream_consumer *consumer;
+	struct stream *s;
 	bool ok = true;
 
-	if (!g)
-		return STREAM_READ_FAILED;
-	if (!after && !has_behind(stream_of(&coll->obj), &g->last_id))
-		return STREAM_READ_NOTHING;
 	coll_edit(c, coll);
-	struct stream *s = stream_of(&coll->obj);
-
+	s = stream_of(&coll->obj);
 	reply_key(c, key);
 	consumer = reader(c, key, read, g);
 	if (!consumer)
@@ -260,6 +256,18 @@ static enum stream_read_result read_grouped(struct client *c, const struct slice
 	if (!ok)
 		key_no_memory(c, true);
 	return ok ? STREAM_READ_DONE : STREAM_READ_FAILED;
+}
+
+static enum stream_read_result read_grouped(struct client *c, const struct slice *key,
+	const struct stream_read *read, struct coll *coll, const struct stream_id *after)
+{
+	struct stream_group *g = find_group(c, key, read, coll);
+
+	if (!g)
+		return STREAM_READ_FAILED;
+	if (!after && !has_behind(stream_of(&coll->obj), &g->last_id))
+		return STREAM_READ_NOTHING;
+	return read_group(c, key, read, coll, g, after);
 }
 
 static enum stream_read_result read_one(struct client *c, const struct slice *key,
@@ -283,6 +291,32 @@ enum stream_read_result stream_read_new(struct client *c, const struct slice *ke
 	const struct stream_read *read, const struct stream_id *after)
 {
 	return read_one(c, key, read, read->grouped ? NULL : after);
+}
+
+void stream_read_waited(struct client *c, const struct slice *key, const struct stream_read *read,
+	const struct stream_id *after)
+{
+	struct stream_group *g = NULL;
+	struct coll coll;
+
+	if (!coll_read(c, key, OBJ_STREAM, &coll))
+		return;
+	if (read->grouped)
+		g = stream_group_find(stream_of(&coll.obj), &read->group);
+	if (read->grouped && !g) {
+		reply_err(c,
+			"NOGROUP the consumer group this client was blocked on no longer exists");
+		return;
+	}
+	prop_none(c); /* what has changed is logged in effects of its own */
+	(c->resp == 2 ? reply_array : reply_map)(c, 1);
+	if (g) {
+		read_group(c, key, read, &coll, g, NULL);
+		return;
+	}
+	reply_key(c, key);
+	stream_reply_range(
+		c, stream_of(&coll.obj), behind(*after), STREAM_ID_MAX, read->count, false);
 }
 
 size_t stream_read_log_bytes(
@@ -365,7 +399,8 @@ static bool resolve(struct client *c, const struct stream_read_args *args, struc
 	return true;
 }
 
-static void read_all(
+/* True: there was nothing to read, and nothing has been replied. */
+static bool read_all(
 	struct client *c, const struct stream_read_args *args, const struct want *wants)
 {
 	enum stream_read_result result = STREAM_READ_NOTHING;
@@ -379,15 +414,33 @@ static void read_all(
 			wants[i].fresh ? NULL : &wants[i].after);
 		nr += result == STREAM_READ_DONE;
 	}
-	if (nr == 0) {
+	if (nr == 0)
 		reply_defer_drop(c);
-		if (result != STREAM_READ_FAILED)
-			reply_null_array(c);
-	} else if (c->resp == 2) {
+	else if (c->resp == 2)
 		reply_defer_end_array(c, nr);
-	} else {
+	else
 		reply_defer_end_map(c, nr);
+	return nr == 0 && result != STREAM_READ_FAILED;
+}
+
+static void nothing_read(
+	struct client *c, const struct stream_read_args *args, const struct want *wants)
+{
+	struct stream_id *after;
+
+	if (args->block_ms < 0) {
+		reply_null_array(c);
+		return;
 	}
+	after = malloc(args->nr * sizeof(*after));
+	if (!after) {
+		key_no_memory(c, false);
+		return;
+	}
+	for (uint32_t i = 0; i < args->nr; i++)
+		after[i] = wants[i].fresh ? STREAM_ID_MIN : wants[i].after;
+	stream_wait(c, args, after);
+	free(after);
 }
 
 void stream_cmd_xread(struct client *c)
@@ -401,7 +454,8 @@ void stream_cmd_xread(struct client *c)
 	wants = malloc(args.nr * sizeof(*wants));
 	if (!wants)
 		key_no_memory(c, false);
-	else if (resolve(c, &args, wants, &log_bytes) && (!log_bytes || prop_admit(c, log_bytes)))
-		read_all(c, &args, wants);
+	else if (resolve(c, &args, wants, &log_bytes) && (!log_bytes || prop_admit(c, log_bytes)) &&
+		 read_all(c, &args, wants))
+		nothing_read(c, &args, wants);
 	free(wants);
 }

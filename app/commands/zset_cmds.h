@@ -113,6 +113,10 @@ void zset_cmd_zmpop(struct client *c);
 void zset_cmd_zpopmax(struct client *c);
 void zset_cmd_zpopmin(struct client *c);
 
+/* zset_block.c */
+void zset_cmd_bzmpop(struct client *c);
+void zset_cmd_bzpop(struct client *c); /* BZPOPMIN BZPOPMAX */
+
 /* zset_join.c */
 void zset_cmd_zdiff(struct client *c);
 void zset_cmd_zdiffstore(struct client *c);

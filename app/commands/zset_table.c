@@ -4,8 +4,11 @@
  */
 #include "app/commands/zset_cmds.h"
 
-#define ZSET     .group = "sorted-set", .categories = "sortedset"
-#define ONE_KEY  .first_key = 1, .last_key = 1, .key_step = 1, ZSET
+#define ZSET    .group = "sorted-set", .categories = "sortedset"
+#define ONE_KEY .first_key = 1, .last_key = 1, .key_step = 1, ZSET
+#define POP_WAITS                                                                                  \
+	CMD_WRITE | CMD_NOSCRIPT | CMD_BLOCKING | CMD_FAST, .first_key = 1, .last_key = -2,        \
+							    .key_step = 1, ZSET
 #define TWO_KEYS .first_key = 1, .last_key = 2, .key_step = 1, ZSET
 /* Keys behind their number, and those with a destination before it. */
 #define NUMBERED .keys = numbered_keys, ZSET
@@ -21,7 +24,22 @@ static int storing_keys(const struct slice *argv, uint32_t argc, uint32_t *pos, 
 	return zset_keys_numbered(argv, argc, pos, max, 2, true);
 }
 
+static int bzmpop_keys(const struct slice *argv, uint32_t argc, uint32_t *pos, uint32_t max)
+{
+	return command_keys_counted(argv, argc, 2, pos, max);
+}
+
 struct command zset_commands[] = {
+	{"bzmpop", zset_cmd_bzmpop, -5, CMD_WRITE | CMD_BLOCKING | CMD_MOVABLE_KEYS,
+		.keys = bzmpop_keys, ZSET, .since = "7.0.0",
+		.complexity = "O(K) + O(M*log(N)) with K keys, M members taken off a set of N",
+		.summary = "ZMPOP, waiting for a member if there is none"},
+	{"bzpopmax", zset_cmd_bzpop, -3, POP_WAITS, .since = "5.0.0",
+		.complexity = "O(log(N)) with N members in the set",
+		.summary = "Takes the highest member of the first set that has one, or waits"},
+	{"bzpopmin", zset_cmd_bzpop, -3, POP_WAITS, .since = "5.0.0",
+		.complexity = "O(log(N)) with N members in the set",
+		.summary = "Takes the lowest member of the first set that has one, or waits"},
 	{"zadd", zset_cmd_zadd, -4, CMD_WRITE | CMD_DENYOOM | CMD_FAST, ONE_KEY, .since = "1.2.0",
 		.complexity = "O(log(N)) for each member, N in the set",
 		.summary = "Adds members or changes their scores"},

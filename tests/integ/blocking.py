@@ -118,6 +118,117 @@ def test_lists(node):
     tap.conn.close()
 
 
+def test_zsets(node):
+    tap = Tap(node)
+    with node.connect() as conn:
+        first = Waiter(node, "BZPOPMIN", "other", "z", 0)
+        second = Waiter(node, "BZMPOP", 0, 1, "z", "MAX", "COUNT", 9)
+        third = Waiter(node, "BLPOP", "z", 0)
+        fourth = Waiter(node, "BZPOPMAX", "z", 0)
+        equal(conn.call("ZADD", "z", 1, "a", 2, "b", 3, "c"), 3, "ZADD")
+        equal(first.reply(), [b"z", b"a", b"1"], "the lowest")
+        equal(second.reply(), [b"z", [[b"c", b"3"], [b"b", b"2"]]], "the highest ones")
+        conn.call("SADD", "s", "m")
+        equal(conn.call("ZUNIONSTORE", "z", 1, "s"), 1, "ZUNIONSTORE")
+        equal(fourth.reply(), [b"z", b"m", b"1"], "by ZUNIONSTORE")
+        conn.call("RPUSH", "z", "list")
+        equal(third.reply(), [b"z", b"list"], "who waits for another type")
+        equal(
+            tap.commands(),
+            [
+                "ZADD z 1 a 2 b 3 c",
+                "ZPOPMIN z",
+                "ZPOPMAX z 2",
+                "SADD s m",
+                "ZUNIONSTORE z 1 s",
+                "ZPOPMAX z",
+                "RPUSH z list",
+                "LPOP z",
+            ],
+            "the log",
+        )
+        fourth.wait("BZPOPMIN", "z", 0)
+        conn.call("GEOADD", "z", 1, 1, "here")
+        equal(fourth.reply()[:2], [b"z", b"here"], "by GEOADD")
+        fourth.wait("BZMPOP", "0.05", 1, "z", "MIN")
+        equal(fourth.reply(), None, "time is over")
+        replies = conn.pipeline([("MULTI",), ("BZPOPMIN", "z", 0), ("BZMPOP", 0, 1, "z", "MIN"), ("EXEC",)])
+        equal(replies[-1], [None, None], "in EXEC nobody waits")
+        conn.call("DEL", "s")
+    for waiter in (first, second, third, fourth):
+        waiter.close()
+    tap.conn.close()
+
+
+def entry(number, value):
+    return [f"{number}-0".encode(), [b"f", value]]
+
+
+def test_streams(node):
+    tap = Tap(node)
+    with node.connect() as conn:
+        conn.call("XADD", "x", "1-0", "f", "0")
+        reader = Waiter(node, "XREAD", "BLOCK", 0, "STREAMS", "x", "y", "$", "$")
+        modern = node.connect()
+        modern.call("HELLO", 3)
+        modern_id = modern.call("CLIENT", "ID")
+        modern.send("XREAD", "COUNT", 1, "BLOCK", 10000, "STREAMS", "x", "$")
+        until("RESP3 waits", lambda: is_blocked(node, modern_id))
+        later = Waiter(node, "XREAD", "BLOCK", 0, "STREAMS", "x", "2-0")
+        conn.call("XADD", "x", "2-0", "f", "1")
+        equal(reader.reply(), [[b"x", [entry(2, b"1")]]], "XREAD")
+        equal(modern.read(), {b"x": [entry(2, b"1")]}, "XREAD in RESP3")
+        check(is_blocked(node, later.id), "who waits for what comes later waits on")
+        conn.pipeline([("MULTI",), ("XADD", "x", "3-0", "f", "2"), ("XADD", "x", "4-0", "f", "3")])
+        conn.call("EXEC")
+        equal(later.reply(), [[b"x", [entry(3, b"2"), entry(4, b"3")]]], "two entries")
+        reader.wait("XREAD", "BLOCK", 50, "STREAMS", "x", "$")
+        equal(reader.reply(), None, "time is over")
+        conn.call("XGROUP", "CREATE", "x", "g", "$")
+        tap.commands()
+        reader.wait("XREADGROUP", "GROUP", "g", "alice", "BLOCK", 0, "STREAMS", "x", ">")
+        later.wait("XREADGROUP", "GROUP", "g", "bob", "BLOCK", 0, "STREAMS", "x", ">")
+        conn.call("XADD", "x", "5-0", "f", "4")
+        equal(reader.reply(), [[b"x", [entry(5, b"4")]]], "the first consumer")
+        check(is_blocked(node, later.id), "the second one waits on")
+        log = tap.commands()
+        equal(log[0], "XADD x 5-0 f 4", "the log")
+        check(log[1].startswith("XCLAIM x g alice 0 5-0 TIME "), f"the log: {log}")
+        equal(len(log), 2, "the log")
+        conn.call("XADD", "x", "6-0", "f", "5")
+        equal(later.reply(), [[b"x", [entry(6, b"5")]]], "the second consumer")
+        pending = conn.call("XPENDING", "x", "g", "-", "+", 9)
+        equal([(p[0], p[1]) for p in pending], [(b"5-0", b"alice"), (b"6-0", b"bob")], "XPENDING")
+        reader.wait("XREADGROUP", "GROUP", "g", "a", "BLOCK", 0, "STREAMS", "x", ">")
+        conn.call("XGROUP", "DESTROY", "x", "g")
+        equal(
+            reader.reply(),
+            "NOGROUP the consumer group this client was blocked on no longer exists",
+            "a group that goes",
+        )
+        ends = {
+            "DEL": lambda: conn.call("DEL", "x"),
+            "SET": lambda: conn.call("SET", "x", 1),
+            "RENAME": lambda: conn.call("RENAME", "x", "elsewhere"),
+            "FLUSHALL": lambda: conn.call("FLUSHALL"),
+            "SWAPDB": lambda: conn.call("SWAPDB", 0, 5),
+            "expiry": lambda: conn.call("PEXPIRE", "x", 1),
+        }
+        for name, end in ends.items():
+            conn.call("DEL", "x")
+            conn.call("XGROUP", "CREATE", "x", "g", "$", "MKSTREAM")
+            reader.wait("XREADGROUP", "GROUP", "g", "a", "BLOCK", 0, "STREAMS", "x", ">")
+            end()
+            equal(reader.reply(), "UNBLOCKED the stream key no longer exists", name)
+        conn.call("FLUSHALL")
+        replies = conn.pipeline([("MULTI",), ("XREAD", "BLOCK", 0, "STREAMS", "n", "$"), ("EXEC",)])
+        equal(replies[-1], [None], "in EXEC nobody waits")
+    for waiter in (reader, later):
+        waiter.close()
+    modern.close()
+    tap.conn.close()
+
+
 def test_atomic(node):
     """Nobody is served inside of a transaction or a script, and nobody waits there."""
     with node.connect() as conn:
@@ -372,6 +483,8 @@ def test_role(lab, node):
 def test(lab):
     node = lab.node("node", port=7395, options=["--poll-cores", "0-1"]).start()
     test_lists(node)
+    test_zsets(node)
+    test_streams(node)
     test_atomic(node)
     test_ways(node)
     test_end(node)
