@@ -537,7 +537,10 @@ static void check_blocked(struct client *c)
 		return;
 	c->now_ms = c->ac->now_ms;
 	if (c->block == BLOCK_PAUSE) {
-		if (atomic_load_explicit(&srv->pause_until_ms, memory_order_relaxed) <= c->now_ms)
+		/* A command that is no write waits for the shorter of the two. */
+		if (atomic_load_explicit(&srv->pause_until_ms, memory_order_relaxed) <= c->now_ms ||
+			(c->block_until_ms && atomic_load_explicit(&srv->pause_all_until_ms,
+						      memory_order_relaxed) <= c->now_ms))
 			client_unblock(c);
 		return;
 	}

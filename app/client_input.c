@@ -140,7 +140,11 @@ static bool command_ended(struct client *c, enum run_result rc)
 			TAILQ_INSERT_TAIL(&c->ac->retry, c, retry_link);
 		}
 		break;
-	case RUN_PAUSED: client_block_add(c, BLOCK_PAUSE, 0); break;
+	case RUN_PAUSED: /* until everything may go on: it is looked at anew then */
+		client_block_add(c, BLOCK_PAUSE,
+			atomic_load_explicit(&c->srv->pause_all_until_ms, memory_order_relaxed) >
+				c->now_ms);
+		break;
 	case RUN_BLOCK: client_block_add(c, c->block, c->block_until_ms); break;
 	case RUN_DONE:
 		c->flags &= ~CLIENT_REPLY_SKIP;

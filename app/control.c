@@ -359,8 +359,7 @@ static void shutdown_begin(struct control *c, unsigned flags)
 	c->shutdown_begun = true;
 	c->shutdown_deadline_ms = c->tick_ms + 1000ll * atomic_load(&srv->cfg->shutdown_timeout_s);
 	server_log(srv, 2, "shutdown: requested");
-	atomic_store(&srv->pause_writes_only, true);
-	atomic_store(&srv->pause_until_ms, INT64_MAX);
+	pause_begin(srv, PAUSE_SHUTDOWN, c->tick_ms, INT64_MAX, true);
 	if (flags & SHUTDOWN_SAVE) { /* behind one that is under way, another: of all there is */
 		pthread_mutex_lock(&c->lock);
 		c->save_wanted = c->save_export = true;
@@ -374,7 +373,7 @@ static void shutdown_begin(struct control *c, unsigned flags)
 static void shutdown_resume(struct control *c)
 {
 	c->shutdown_begun = false;
-	atomic_store(&c->srv->pause_until_ms, 0);
+	pause_end(c->srv, PAUSE_SHUTDOWN);
 	server_log(c->srv, 2, "shutdown: aborted");
 }
 

@@ -3,6 +3,7 @@
 
 #include "app/apply.h"
 #include "app/client_priv.h"
+#include "app/commands/failover.h"
 #include "app/commands/function_store.h"
 #include "app/control.h"
 #include "app/obj_limits.h"
@@ -70,7 +71,7 @@ static void settle(struct server *srv)
 		script_unlock_node(srv->cores[0], &all);
 }
 
-static void on_position(void *ctx, char id[41], int64_t *offset)
+static bool on_position(void *ctx, char id[41], int64_t *offset)
 {
 	struct server *srv = ctx;
 	struct snap_stats st;
@@ -84,11 +85,12 @@ static void on_position(void *ctx, char id[41], int64_t *offset)
 		(log_tail(srv->log) == 0 && st.newest_bytes == 0)) {
 		strcpy(id, "?"); /* nothing here that could be continued */
 		*offset = -1;
-		return;
+		return false;
 	}
 	repl_ids(srv, &ids);
 	memcpy(id, ids.replid, 41);
 	*offset = (int64_t)log_tail(srv->log) + 1;
+	return failover_asks(srv);
 }
 
 static void resumed_go_on(struct server *srv, uint64_t unused)
@@ -102,11 +104,17 @@ static void resumed_durable(struct server *srv, uint64_t unused)
 	repl_drop_all(srv, resumed_go_on, 0);
 }
 
+static void on_refused(void *ctx)
+{
+	failover_refused(ctx);
+}
+
 static int on_resumed(void *ctx, const char *id)
 {
 	struct server *srv = ctx;
 	struct psync_ids ids;
 
+	failover_accepted(srv);
 	repl_ids(srv, &ids);
 	apply_reset(srv->repl->apply);
 	srv->repl->apply_stuck = false;
@@ -150,6 +158,7 @@ static int on_full_begin(void *ctx, const char *id, int64_t offset, int64_t len)
 	struct full_sync *f;
 	int rc;
 
+	failover_accepted(srv);
 	if (r->full || snapshot_active(srv)) {
 		server_log(srv, 2, "repl: full sync put off reason=a snapshot is under way");
 		return -1;
@@ -435,6 +444,7 @@ static void on_log(void *ctx, int level, const char *text)
 
 static const struct link_ops sync_link_ops = {
 	.position = on_position,
+	.refused = on_refused,
 	.resumed = on_resumed,
 	.full_begin = on_full_begin,
 	.full_data = on_full_data,

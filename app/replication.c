@@ -8,6 +8,7 @@
 #include "app/client_cold.h"
 #include "app/commands/dispatch.h"
 #include "app/commands/encode.h"
+#include "app/commands/failover.h"
 #include "app/control.h"
 #include "app/rdb/save.h"
 #include "app/repl_durable.h"
@@ -501,7 +502,8 @@ static void ping(struct app_core *ac)
 		1000000ull * (unsigned)atomic_load_explicit(
 				     &ac->srv->cfg->repl_ping_period_s, memory_order_relaxed);
 
-	if (ac->now_us - r->ping_us < period)
+	/* Who waits for a replica to have all wants no more to come. */
+	if (ac->now_us - r->ping_us < period || failover_active(ac->srv))
 		return;
 	r->ping_us = ac->now_us;
 	if (r->nr_replicas && log_admit(ac->log, sizeof(text)) == 0)
@@ -549,19 +551,20 @@ static void keep_work(struct app_core *ac)
 	r->keep_full |= rc != 0;
 }
 
-static void count_good(struct app_core *ac)
+static unsigned count_good(struct server *srv, int64_t now_ms)
 {
-	struct repl *r = ac->srv->repl;
-	int64_t lag = 1000ll * atomic_load_explicit(
-				       &ac->srv->cfg->min_replicas_max_lag, memory_order_relaxed);
+	struct repl *r = srv->repl;
+	int64_t lag = 1000ll *
+		      atomic_load_explicit(&srv->cfg->min_replicas_max_lag, memory_order_relaxed);
 	struct replica *rep;
 	unsigned n = 0;
 
 	rte_spinlock_lock(&r->lock);
 	TAILQ_FOREACH(rep, &r->replicas, list_link)
-		n += rep->state == REPLICA_ONLINE && ac->now_ms - atomic_load(&rep->ack_ms) <= lag;
+		n += rep->state == REPLICA_ONLINE && now_ms - atomic_load(&rep->ack_ms) <= lag;
 	rte_spinlock_unlock(&r->lock);
 	atomic_store_explicit(&r->good_replicas, n, memory_order_relaxed);
+	return n;
 }
 
 void repl_core_work(struct app_core *ac)
@@ -570,6 +573,7 @@ void repl_core_work(struct app_core *ac)
 
 	if (ac->id != 0)
 		return;
+	failover_work(ac);
 	if (atomic_load_explicit(&ac->srv->is_replica, memory_order_relaxed)) {
 		repl_sync_work(ac);
 	} else {
@@ -579,13 +583,13 @@ void repl_core_work(struct app_core *ac)
 	keep_work(ac);
 	if (ac->now_us - r->good_us >= GOOD_EVERY_US) {
 		r->good_us = ac->now_us;
-		count_good(ac);
+		count_good(ac->srv, ac->now_ms);
 		repl_observe_note(ac);
 		repl_durable_update(ac->srv, ac->now_ms);
 	}
 }
 
-bool repl_enough_replicas(struct server *srv)
+bool repl_enough_replicas(struct server *srv, int64_t now_ms)
 {
 	int min = atomic_load_explicit(&srv->cfg->min_replicas_to_write, memory_order_relaxed);
 
@@ -594,7 +598,10 @@ bool repl_enough_replicas(struct server *srv)
 	if (min <= 0 ||
 		atomic_load_explicit(&srv->cfg->min_replicas_max_lag, memory_order_relaxed) <= 0)
 		return true;
-	return (int)atomic_load_explicit(&srv->repl->good_replicas, memory_order_relaxed) >= min;
+	if ((int)atomic_load_explicit(&srv->repl->good_replicas, memory_order_relaxed) >= min)
+		return true;
+	/* Nobody is refused for what was so a moment ago. */
+	return (int)count_good(srv, now_ms) >= min;
 }
 
 bool repl_link_up(const struct server *srv)
@@ -641,7 +648,8 @@ void repl_request_acks(struct app_core *ac)
 		repl_post_request_acks(ac->srv);
 		return;
 	}
-	if (atomic_load(&ac->srv->is_replica) || log_admit(ac->log, sizeof(text)))
+	if (atomic_load(&ac->srv->is_replica) || failover_active(ac->srv) ||
+		log_admit(ac->log, sizeof(text)))
 		return;
 	log_append(ac->log, text, sizeof(text) - 1);
 }
@@ -737,9 +745,9 @@ void repl_info(struct server *srv, struct textbuf *tb)
 		info_master_link(srv, tb, now_ms);
 	info_replicas(srv, tb, now_ms);
 	textbuf_addf(tb,
-		"master_failover_state:no-failover\r\nmaster_replid:%s\r\nmaster_replid2:%s\r\n"
+		"master_failover_state:%s\r\nmaster_replid:%s\r\nmaster_replid2:%s\r\n"
 		"master_repl_offset:%llu\r\nsecond_repl_offset:%lld\r\n",
-		ids.replid, ids.replid2, (unsigned long long)tail,
+		failover_state_name(srv), ids.replid, ids.replid2, (unsigned long long)tail,
 		(long long)ids.second_repl_offset);
 	textbuf_addf(tb,
 		"repl_backlog_active:1\r\nrepl_backlog_size:%llu\r\nrepl_backlog_first_byte_offset:%llu\r\n"

@@ -54,6 +54,17 @@ struct repl {
 	struct replica_list replicas; /* past PSYNC */
 	unsigned nr_replicas;
 
+	/* failover.h: written by FAILOVER while its state is NONE, under lock, and by core 0 then
+	 */
+	struct failover {
+		atomic_int state; /* enum failover_state */
+		char host[256];   /* the target; "" while it is any */
+		int port;
+		bool any, force;
+		int64_t end_ms; /* Unix time; 0: never */
+		uint64_t acked; /* by the target: all there was */
+	} failover;
+
 	/* core 0 */
 	struct link *link; /* NULL: we are a master */
 	struct apply *apply;
@@ -126,7 +137,7 @@ void repl_client_closed(struct client *c);
 
 /* For the dispatcher. */
 /* min-replicas-to-write, min-replicas-durable */
-bool repl_enough_replicas(struct server *srv);
+bool repl_enough_replicas(struct server *srv, int64_t now_ms);
 bool repl_link_up(const struct server *srv);
 /* Replicas whose durable offset has reached off. */
 unsigned repl_count_acked(struct server *srv, uint64_t off);

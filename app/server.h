@@ -18,6 +18,7 @@
 #include "app/core_waiting.h"
 #include "app/keyspace/keyspace.h"
 #include "app/listeners.h"
+#include "app/pause.h"
 #include "repl/master.h"
 
 #include <rte_spinlock.h>
@@ -143,9 +144,13 @@ struct server {
 	/* waiting.h: clients' waits for keys; those of them that fill another one */
 	atomic_uint nr_waits, nr_waits_moving;
 
-	/* client pause: written under clients_lock */
-	atomic_llong pause_until_ms;
-	atomic_bool pause_writes_only;
+	/* client pause (pause.h): written under clients_lock */
+	struct pause {
+		int64_t until_ms;
+		bool writes_only;
+	} pauses[PAUSE_NR_REASONS];
+	atomic_llong pause_until_ms;     /* of writes */
+	atomic_llong pause_all_until_ms; /* of everything */
 
 	/* state */
 	atomic_bool loading; /* recovery is filling the keyspace; control thread */

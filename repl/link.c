@@ -150,6 +150,8 @@ void link_lost(struct link *link, int level, const char *reason)
 	if (is_news(link, was, reason))
 		link_log(link, level, "link down peer=%s:%d state=%s reason=%s", link->cfg.host,
 			link->cfg.port, link_state_name(was), reason);
+	if (was == LINK_PSYNC && link->session == session && link->ops->refused)
+		link->ops->refused(link->ctx);
 	if (link->session == session && abort_full)
 		link->ops->full_abort(link->ctx);
 	if (link->session == session && was == LINK_CONNECTED)

@@ -45,8 +45,11 @@ struct link;
 /* Any upcall may call anything here for the same link, link_drop() and link_destroy() included. */
 struct link_ops {
 	/* What to ask for: fills id (41 bytes) and the offset of the next byte wanted, 1-based;
-	 * "?" and -1 for a full sync. */
-	void (*position)(void *ctx, char id[41], int64_t *offset);
+	 * "?" and -1 for a full sync. True: with FAILOVER, the peer is to become the master. */
+	bool (*position)(void *ctx, char id[41], int64_t *offset);
+	/* PSYNC was sent and has not brought what it asked for; attempts go on. NULL: nobody wants
+	 * to know. */
+	void (*refused)(void *ctx);
 	/* +CONTINUE. id: the master's present replication id, "" when it did not say. 0, or -1 to
 	 * give up this attempt. */
 	int (*resumed)(void *ctx, const char *id);

@@ -137,15 +137,16 @@ static void ask_sync(struct link *link)
 	uint64_t session = link->session;
 	char id[41] = "?", text[24];
 	int64_t offset = -1;
+	bool failover = link->ops->position(link->ctx, id, &offset);
 
-	link->ops->position(link->ctx, id, &offset);
 	if (link->session != session)
 		return;
 	id[40] = 0;
 	link->asked_full = id[0] == '?';
 	snprintf(text, sizeof(text), "%lld", (long long)offset);
 	link->state = LINK_PSYNC;
-	push(link, command_append(link, 3, (const char *const[]){"PSYNC", id, text}));
+	push(link, command_append(link, failover ? 4 : 3,
+			   (const char *const[]){"PSYNC", id, text, "FAILOVER"}));
 }
 
 /* What the master said, fit for a log line. */

@@ -51,6 +51,7 @@ struct replica {
 	bool capa_eof, capa_psync2, rdb_only, no_data;
 	bool capa_burst;   /* acknowledges each burst when it is told to (app/repl_durable.h) */
 	bool known_online; /* the owner has noticed that it is */
+	bool takes_over;   /* has handed us the master's role: PSYNC ... FAILOVER */
 	struct snap *snap; /* pinned while the RDB is being sent */
 	struct snap_hold *hold;
 	uint64_t rdb_pos, rdb_size;

@@ -148,22 +148,6 @@ static bool pause_until(struct client *c, const struct slice *a, int64_t *until_
 	return true;
 }
 
-/* A pause under way is made longer or wider, never shorter or narrower: CLIENT UNPAUSE ends it. */
-static void pause_set(struct server *srv, int64_t now_ms, int64_t until_ms, bool writes_only)
-{
-	rte_spinlock_lock(&srv->clients_lock);
-	int64_t present = atomic_load_explicit(&srv->pause_until_ms, memory_order_relaxed);
-
-	if (present > now_ms) {
-		writes_only = writes_only &&
-			      atomic_load_explicit(&srv->pause_writes_only, memory_order_relaxed);
-		until_ms = present > until_ms ? present : until_ms;
-	}
-	atomic_store_explicit(&srv->pause_writes_only, writes_only, memory_order_relaxed);
-	atomic_store_explicit(&srv->pause_until_ms, until_ms, memory_order_release);
-	rte_spinlock_unlock(&srv->clients_lock);
-}
-
 void client_pause_command(struct client *c)
 {
 	bool writes_only = false;
@@ -182,15 +166,13 @@ void client_pause_command(struct client *c)
 	}
 	if (!pause_until(c, &c->argv[2], &until_ms))
 		return;
-	pause_set(c->srv, c->now_ms, until_ms, writes_only);
+	pause_begin(c->srv, PAUSE_COMMAND, c->now_ms, until_ms, writes_only);
 	reply_ok(c);
 }
 
 void client_unpause_command(struct client *c)
 {
-	rte_spinlock_lock(&c->srv->clients_lock);
-	atomic_store_explicit(&c->srv->pause_until_ms, 0, memory_order_release);
-	rte_spinlock_unlock(&c->srv->clients_lock);
+	pause_end(c->srv, PAUSE_COMMAND);
 	reply_ok(c);
 }
 

@@ -158,7 +158,7 @@ static const char *refuse_by_state(struct client *c, const struct command *cmd)
 	unsaved = refuse_unsaved(srv, cmd, flags_of(c, cmd));
 	if (unsaved)
 		return unsaved;
-	if (write && !replica && !repl_enough_replicas(srv))
+	if (write && !replica && !repl_enough_replicas(srv, c->now_ms))
 		return "NOREPLICAS Not enough good replicas to write.";
 	if (write && replica && flag_on(&srv->cfg->replica_read_only))
 		return "READONLY You can't write against a read only replica.";
@@ -232,7 +232,7 @@ static bool is_paused(struct client *c, const struct command *cmd)
 
 	if (until <= c->now_ms || is_applier(c) || (c->flags & CLIENT_REPLICA))
 		return false;
-	return !flag_on(&srv->pause_writes_only) ||
+	return atomic_load_explicit(&srv->pause_all_until_ms, memory_order_relaxed) > c->now_ms ||
 	       (flags_of(c, cmd) & (CMD_WRITE | CMD_MAY_REPLICATE));
 }
 

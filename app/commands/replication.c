@@ -2,15 +2,17 @@
  *
  * The commands of replication: REPLICAOF, ROLE, REPLCONF, PSYNC, SYNC, WAIT.
  */
-#include "app/replication.h"
+#include "app/commands/replication.h"
 
 #include "app/apply.h"
 #include "app/commands/command.h"
+#include "app/commands/failover.h"
 #include "app/commands/monitor.h"
 #include "app/control.h"
 #include "app/repl_durable.h"
 #include "app/repl_observe.h"
 #include "app/repl_sync.h"
+#include "app/replication.h"
 #include "checks.h"
 #include "dataplane/core.h"
 #include "persist/log.h"
@@ -48,6 +50,12 @@ static bool post_role(
 	return true;
 }
 
+static void role_changed(struct server *srv, uint64_t client_id)
+{
+	client_send_unblock(srv, client_id, ok, sizeof(ok) - 1);
+	failover_promoted(srv);
+}
+
 static void promoted(struct server *srv, uint64_t client_id);
 
 static void promote_run(struct core *core, struct core_msg *m)
@@ -62,7 +70,7 @@ static void promoted(struct server *srv, uint64_t client_id)
 {
 	if (srv->repl->link) { /* another REPLICAOF has come in between: the later word counts */
 		srv->repl->promoting = false;
-		client_send_unblock(srv, client_id, ok, sizeof(ok) - 1);
+		role_changed(srv, client_id);
 		return;
 	}
 	if (!repl_return_to_db0(srv->cores[0])) { /* once there is room in the log */
@@ -73,7 +81,7 @@ static void promoted(struct server *srv, uint64_t client_id)
 	repl_durable_begin(srv);
 	atomic_store(&srv->is_replica, false);
 	server_log(srv, 2, "repl: master now off=%llu", (unsigned long long)log_tail(srv->log));
-	client_send_unblock(srv, client_id, ok, sizeof(ok) - 1);
+	role_changed(srv, client_id);
 }
 
 static void ids_durable(struct server *srv, uint64_t client_id)
@@ -93,8 +101,8 @@ static void detach_run(struct core *core, struct core_msg *m)
 		return;
 	}
 	if (!atomic_load(&srv->is_replica) || (msg->again && r->link)) {
-		client_send_unblock(srv, msg->client_id, ok, sizeof(ok) - 1);
 		r->promoting = false;
+		role_changed(srv, msg->client_id);
 		free(msg);
 		return;
 	}
@@ -121,19 +129,40 @@ static void attach_run(struct core *core, struct core_msg *m)
 	free(msg);
 }
 
+bool replication_promote(struct server *srv, uint64_t client_id)
+{
+	struct repl *r = srv->repl;
+
+	if (!post_role(srv, client_id, detach_run))
+		return false;
+	config_set_replicaof(srv->cfg, NULL, 0);
+	rte_spinlock_lock(&r->lock);
+	r->master_host[0] = 0; /* whoever names the same master again means it */
+	rte_spinlock_unlock(&r->lock);
+	return true;
+}
+
+void replication_follow(struct server *srv, const char *host, int port)
+{
+	struct repl *r = srv->repl;
+
+	rte_spinlock_lock(&r->lock);
+	snprintf(r->master_host, sizeof(r->master_host), "%s", host);
+	r->master_port = port;
+	rte_spinlock_unlock(&r->lock);
+	config_set_replicaof(srv->cfg, host, port);
+	atomic_store(&r->link_up, false);
+	atomic_fetch_add(&r->role_gen, 1);
+	atomic_store(&srv->is_replica, true);
+}
+
 static void become_master(struct client *c)
 {
-	struct repl *r = c->srv->repl;
-
 	if (!atomic_load(&c->srv->is_replica)) {
 		reply_ok(c);
 		return;
 	}
-	config_set_replicaof(c->srv->cfg, NULL, 0);
-	rte_spinlock_lock(&r->lock);
-	r->master_host[0] = 0; /* whoever names the same master again means it */
-	rte_spinlock_unlock(&r->lock);
-	if (!post_role(c->srv, c->ac->in_exec ? 0 : c->id, detach_run)) {
+	if (!replication_promote(c->srv, c->ac->in_exec ? 0 : c->id)) {
 		reply_err(c, "ERR busy, try again");
 		return;
 	}
@@ -155,6 +184,10 @@ static void cmd_replicaof(struct client *c)
 	int64_t port;
 	bool same;
 
+	if (failover_active(c->srv)) {
+		reply_err(c, "ERR REPLICAOF not allowed while failing over.");
+		return;
+	}
 	if (arg_is(&c->argv[1], "no") && arg_is(&c->argv[2], "one")) {
 		become_master(c);
 		return;
@@ -172,19 +205,12 @@ static void cmd_replicaof(struct client *c)
 	rte_spinlock_lock(&r->lock);
 	same = atomic_load(&c->srv->is_replica) && r->master_port == port &&
 	       strcasecmp(r->master_host, host) == 0;
-	if (!same) {
-		snprintf(r->master_host, sizeof(r->master_host), "%s", host);
-		r->master_port = (int)port;
-	}
 	rte_spinlock_unlock(&r->lock);
 	if (same) {
 		reply_status(c, "OK Already connected to specified master");
 		return;
 	}
-	config_set_replicaof(c->srv->cfg, host, (int)port);
-	atomic_store(&r->link_up, false);
-	atomic_fetch_add(&r->role_gen, 1);
-	atomic_store(&c->srv->is_replica, true);
+	replication_follow(c->srv, host, (int)port);
 	server_log(c->srv, 2, "repl: REPLICAOF %s:%d from %s", host, (int)port,
 		client_peer(c, (char[CLIENT_ADDR]){0}));
 	if (!post_role(c->srv, c->id, attach_run)) {
@@ -354,8 +380,54 @@ static void cmd_replconf(struct client *c)
 
 /* --- PSYNC, SYNC --- */
 
+/* PSYNC ... FAILOVER: our master hands its role to us. The command is run again until we have it.
+ * False: not yet, or refused. */
+static bool take_over(struct client *c)
+{
+	struct server *srv = c->srv;
+	struct repl *r = srv->repl;
+	struct psync_ids ids;
+	bool promoting;
+
+	if (!replica_of(c)) {
+		reply_err(c, "ERR not available here");
+		return false;
+	}
+	if (c->replica->takes_over) {
+		if (!atomic_load(&srv->is_replica))
+			return true;
+		rte_spinlock_lock(&r->lock);
+		promoting = !r->master_host[0];
+		rte_spinlock_unlock(&r->lock);
+		if (promoting) {
+			cmd_retry(c);
+			return false;
+		}
+		return true; /* REPLICAOF came in between: there is no link yet */
+	}
+	server_log(srv, 3, "repl: failover request received for replid %.*s",
+		(int)(c->argv[1].len < 40 ? c->argv[1].len : 40), c->argv[1].ptr);
+	if (!atomic_load(&srv->is_replica)) {
+		reply_err(c, "ERR PSYNC FAILOVER can't be sent to a master.");
+		return false;
+	}
+	repl_ids(srv, &ids);
+	if (!arg_is(&c->argv[1], ids.replid)) {
+		reply_err(c, "ERR PSYNC FAILOVER replid must match my replid.");
+		return false;
+	}
+	if (replication_promote(srv, 0))
+		c->replica->takes_over = true;
+	cmd_retry(c);
+	return false;
+}
+
 static bool sync_allowed(struct client *c)
 {
+	if (failover_active(c->srv)) {
+		reply_err(c, "NOMASTERLINK Can't SYNC while failing over");
+		return false;
+	}
 	if (atomic_load(&c->srv->is_replica) && !repl_link_up(c->srv)) {
 		reply_err(c, "NOMASTERLINK Can't SYNC while not connected with my master");
 		return false;
@@ -387,6 +459,8 @@ static void cmd_psync(struct client *c)
 	const char *why;
 
 	if (c->flags & CLIENT_REPLICA)
+		return;
+	if (c->argc > 3 && arg_is(&c->argv[3], "failover") && !take_over(c))
 		return;
 	if (!sync_allowed(c) || !arg_int_reply(c, &c->argv[2], &offset))
 		return;
@@ -487,6 +561,14 @@ struct command repl_commands[] = {
 		.since = "1.0.0",
 		.complexity = "O(1)",
 		.summary = "The older name of REPLICAOF."},
+	{.name = "failover",
+		.fn = cmd_failover,
+		.arity = -1,
+		.flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_STALE,
+		.group = "server",
+		.since = "6.2.0",
+		.complexity = "O(1)",
+		.summary = "Hands the master's role to one of its replicas."},
 	{.name = "role",
 		.fn = cmd_role,
 		.arity = 1,

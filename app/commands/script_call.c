@@ -70,7 +70,8 @@ static const char *refuse_write(const struct script_core *sk, const struct comma
 		return "READONLY You can't write against a read only replica.";
 	if (!is_obeyed(sk) && command_refuse_unsaved(srv, cmd))
 		return command_refuse_unsaved(srv, cmd);
-	if (!flag_on(&srv->is_replica) && !is_obeyed(sk) && !repl_enough_replicas(srv))
+	if (!flag_on(&srv->is_replica) && !is_obeyed(sk) &&
+		!repl_enough_replicas(srv, sk->ac->now_ms))
 		return "NOREPLICAS Not enough good replicas to write.";
 	return NULL;
 }

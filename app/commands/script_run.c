@@ -469,7 +469,7 @@ static const char *refuse_writing(struct client *c, bool read_only)
 		       "only scripts.";
 	if (read_only)
 		return "ERR Can not execute a script with write flag using *_ro command.";
-	if (!flag_on(&srv->is_replica) && !obeyed && !repl_enough_replicas(srv))
+	if (!flag_on(&srv->is_replica) && !obeyed && !repl_enough_replicas(srv, c->now_ms))
 		return "NOREPLICAS Not enough good replicas to write.";
 	return NULL;
 }

@@ -34,13 +34,19 @@ static int called(struct owner *o, enum owner_upcall what)
 	return o->rc[what];
 }
 
-static void on_position(void *ctx, char id[41], int64_t *offset)
+static bool on_position(void *ctx, char id[41], int64_t *offset)
 {
 	struct owner *o = ctx;
 
 	memcpy(id, o->id, 41);
 	*offset = o->offset;
 	called(o, OWNER_POSITION);
+	return o->failover;
+}
+
+static void on_refused(void *ctx)
+{
+	called(ctx, OWNER_REFUSED);
 }
 
 static int on_resumed(void *ctx, const char *id)
@@ -132,6 +138,7 @@ static void on_log(void *ctx, int level, const char *text)
 
 static const struct link_ops owner_ops = {
 	.position = on_position,
+	.refused = on_refused,
 	.resumed = on_resumed,
 	.full_begin = on_full_begin,
 	.full_data = on_full_data,

@@ -19,6 +19,7 @@
 
 enum owner_upcall {
 	OWNER_POSITION,
+	OWNER_REFUSED,
 	OWNER_RESUMED,
 	OWNER_BEGIN,
 	OWNER_DATA,
@@ -39,6 +40,7 @@ struct owner {
 	/* what position() answers */
 	char id[41];
 	int64_t offset;
+	bool failover;
 
 	/* what to do in upcalls */
 	int rc[OWNER_NR_UPCALLS]; /* what RESUMED, BEGIN, DATA return */

@@ -548,11 +548,27 @@ static void pause_is_only_extended(void **state)
 	check(f, client_pause_command, "client pause 1000 all", "+OK\r\n");
 	check(f, client_pause_command, "client pause 500 write", "+OK\r\n");
 	assert_int_equal(atomic_load(&f->srv.pause_until_ms), NOW_MS + 1000);
-	assert_false(atomic_load(&f->srv.pause_writes_only));
+	assert_int_equal(atomic_load(&f->srv.pause_all_until_ms), NOW_MS + 1000);
 	check(f, client_unpause_command, "client unpause", "+OK\r\n");
 	check(f, client_pause_command, "client pause 500 write", "+OK\r\n");
 	assert_int_equal(atomic_load(&f->srv.pause_until_ms), NOW_MS + 500);
-	assert_true(atomic_load(&f->srv.pause_writes_only));
+	assert_int_equal(atomic_load(&f->srv.pause_all_until_ms), 0);
+}
+
+static void pauses_for_other_reasons_are_left_alone(void **state)
+{
+	struct fixture *f = *state;
+
+	pause_begin(&f->srv, PAUSE_FAILOVER, NOW_MS, NOW_MS + 2000, true);
+	check(f, client_pause_command, "client pause 1000 all", "+OK\r\n");
+	assert_int_equal(atomic_load(&f->srv.pause_until_ms), NOW_MS + 2000);
+	assert_int_equal(atomic_load(&f->srv.pause_all_until_ms), NOW_MS + 1000);
+	check(f, client_unpause_command, "client unpause", "+OK\r\n");
+	assert_int_equal(atomic_load(&f->srv.pause_until_ms), NOW_MS + 2000);
+	assert_int_equal(atomic_load(&f->srv.pause_all_until_ms), 0);
+	check(f, client_pause_command, "client pause 3000 write", "+OK\r\n");
+	pause_end(&f->srv, PAUSE_FAILOVER);
+	assert_int_equal(atomic_load(&f->srv.pause_until_ms), NOW_MS + 3000);
 }
 
 static void pause_refuses_wrong_times(void **state)
@@ -688,6 +704,7 @@ int main(void)
 		TEST(killed_clients_are_gone_at_once),
 		TEST(kill_refuses_wrong_options),
 		TEST(pause_is_only_extended),
+		TEST(pauses_for_other_reasons_are_left_alone),
 		TEST(pause_refuses_wrong_times),
 		TEST(reply_off_is_silent_until_on),
 		TEST(unblock_asks_the_owner),

@@ -113,6 +113,35 @@ static void handshake_gives_all_that_is_configured(void **state)
 	assert_string_equal(owner_said(&o), "*3\r\n$5\r\nPSYNC\r\n$40\r\n" ID "\r\n$4\r\n4711\r\n");
 }
 
+static void the_master_is_asked_to_take_over(void **state)
+{
+	strcpy(o.id, ID);
+	o.offset = 4711;
+	o.failover = true;
+	owner_tick(&o);
+	fake_conn_connected(o.net.last);
+	owner_hear(&o, "+PONG\r\n");
+	owner_said(&o);
+	owner_hear(&o, "+OK\r\n+OK\r\n");
+	assert_string_equal(owner_said(&o),
+		"*4\r\n$5\r\nPSYNC\r\n$40\r\n" ID "\r\n$4\r\n4711\r\n$8\r\nFAILOVER\r\n");
+	assert_int_equal(o.seen[OWNER_REFUSED], 0);
+	owner_hear(&o, "-ERR no\r\n");
+	assert_int_equal(o.seen[OWNER_REFUSED], 1);
+}
+
+static void only_a_lost_psync_is_a_refusal(void **state)
+{
+	owner_tick(&o);
+	fake_conn_end(o.net.last, ECONNREFUSED);
+	assert_int_equal(o.seen[OWNER_REFUSED], 0);
+	owner_wait(&o, 1000);
+	fake_conn_connected(o.net.last);
+	owner_hear(&o, "+PONG\r\n+OK\r\n+OK\r\n");
+	owner_cut(&o);
+	assert_int_equal(o.seen[OWNER_REFUSED], 1);
+}
+
 static void a_password_alone_is_sent_alone(void **state)
 {
 	o.cfg.password = "pw";
@@ -529,19 +558,22 @@ static void act_cut(struct owner *owner)
 	owner_cut(owner);
 }
 
-/* A life in which every upcall comes: a full sync, stream, loss; then a resumed stream. */
+/* A life in which every upcall comes: a full sync, stream, loss; then a resumed stream; then a
+ * refusal. */
 static void live(void)
 {
 	static const char rdb[] = "$5\r\nhello+stream";
 
 	owner_tick(&o);
-	for (unsigned round = 0; round < 3 && o.link; round++) {
+	for (unsigned round = 0; round < 4 && o.link; round++) {
 		if (link_state(o.link) == LINK_CONNECTING)
 			fake_conn_connected(o.net.last);
 		if (o.link && link_state(o.link) == LINK_PING)
 			owner_hear(&o, "+PONG\r\n-ERR\r\n+OK\r\n");
 		if (round == 0 && o.link && link_state(o.link) == LINK_PSYNC)
 			owner_hear(&o, "+FULLRESYNC " ID " 100\r\n");
+		else if (round == 3 && o.link && link_state(o.link) == LINK_PSYNC)
+			owner_hear(&o, "-ERR no\r\n");
 		else if (o.link && link_state(o.link) == LINK_PSYNC)
 			owner_hear(&o, "+CONTINUE " ID "\r\nbytes");
 		if (o.link && link_state(o.link) == LINK_TRANSFER)
@@ -635,6 +667,8 @@ int main(void)
 		TEST(handshake_is_that_of_redis),
 		TEST(another_login_holds_from_the_next_handshake_on),
 		TEST(handshake_gives_all_that_is_configured),
+		TEST(the_master_is_asked_to_take_over),
+		TEST(only_a_lost_psync_is_a_refusal),
 		TEST(a_password_alone_is_sent_alone),
 		TEST(ping_may_be_refused_for_want_of_rights),
 		TEST(an_error_to_auth_gives_up),
