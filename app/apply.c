@@ -8,6 +8,7 @@
 #include "app/commands/notify.h"
 #include "app/commands/script_run.h"
 #include "app/control.h"
+#include "app/repl_check.h"
 #include "app/replication.h"
 #include "app/waiting.h"
 #include "checks.h"
@@ -289,7 +290,7 @@ static void queue_add(struct apply *a, size_t off, size_t len)
 /* REPLCONF GETACK *: part of the stream, answered when what precedes it is durable. */
 static bool is_getack(const struct client *c)
 {
-	return c->argc == 3 && arg_is(&c->argv[0], "replconf") && arg_is(&c->argv[1], "getack");
+	return c->argc >= 3 && arg_is(&c->argv[0], "replconf") && arg_is(&c->argv[1], "getack");
 }
 
 /* The commands' arguments are still there. */
@@ -301,7 +302,7 @@ static void getack_seen(struct client *c, uint64_t before)
 		r->ack_bursts = true;
 	else if (arg_is(&c->argv[2], "rest"))
 		r->ack_bursts = false;
-	else
+	else if (!repl_check_record(c->ac, c->argc - 2, c->argv + 2))
 		r->ack_due_off = before;
 }
 

@@ -121,7 +121,8 @@ struct config {
 	atomic_bool replica_lazy_flush;
 	atomic_int repl_timeout_s, repl_ping_period_s;
 	atomic_ullong repl_backlog_size;
-	atomic_ullong repl_sync_rate; /* bytes a second; 0: no limit */
+	atomic_int repl_check_period_s; /* 0: never */
+	atomic_ullong repl_sync_rate;   /* bytes a second; 0: no limit */
 	atomic_llong repl_backlog_ttl_s;
 	atomic_bool repl_diskless_sync;
 	atomic_int repl_diskless_sync_delay_s;

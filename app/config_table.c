@@ -138,6 +138,7 @@ const struct directive config_directives[] = {
 	OWN("poll-cores", "", config_cores_ops, FL(DIR_IMMUTABLE | DIR_STARTUP), FIELD(poll_cores)),
 	ENUM("poll-mode", "adaptive", names_poll_mode, FL(DIR_IMMUTABLE | DIR_STARTUP),
 		FIELD(poll_mode)),
+	INT("repl-check-period", "86400", 0, 1 << 30, FIELD(repl_check_period_s)),
 	MEM("repl-sync-rate", "0", 0, 1ull << 40, FIELD(repl_sync_rate)),
 	BOOL("replica-refuse-empty-master", "no", FIELD(replica_refuse_empty_master)),
 

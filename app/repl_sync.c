@@ -8,6 +8,7 @@
 #include "app/control.h"
 #include "app/obj_limits.h"
 #include "app/rdb/load.h"
+#include "app/repl_check.h"
 #include "app/snapshot.h"
 #include "app/waiting.h"
 #include "checks.h"
@@ -300,6 +301,7 @@ static void swap_in(struct server *srv, struct full_sync *f)
 	}
 	atomic_fetch_add(&r->log_epoch, 1);
 	r->ack_due_off = UINT64_MAX;
+	repl_check_reset(r, true);
 	r->apply_stuck = false;
 	r->need_full = false;
 	waiting_serve_ready(srv->cores[0], &all, false, srv->cores[0]->now_ms, true);
@@ -417,6 +419,7 @@ static void on_state(void *ctx, bool up)
 	server_log(srv, 2, "repl: link up off=%llu", (unsigned long long)log_tail(srv->log));
 	srv->repl->ack_us = 0; /* tell at once where we are */
 	srv->repl->ack_bursts = false;
+	repl_check_reset(srv->repl, false);
 	srv->repl->acked_off = 0;
 	master->created_ms = master->last_active_ms = srv->cores[0]->now_ms;
 	client_publish(master);
@@ -585,4 +588,6 @@ void repl_sync_burst_end(struct app_core *ac)
 	r->acked_off = durable;
 	r->ack_us = ac->now_us;
 	link_ack(r->link, durable);
+	if (r->link)
+		repl_check_report(ac);
 }

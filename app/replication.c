@@ -11,6 +11,7 @@
 #include "app/commands/failover.h"
 #include "app/control.h"
 #include "app/rdb/save.h"
+#include "app/repl_check.h"
 #include "app/repl_durable.h"
 #include "app/repl_observe.h"
 #include "app/repl_sync.h"
@@ -74,6 +75,7 @@ void repl_destroy(struct repl **rp)
 		return;
 	repl_sync_teardown(r);
 	log_keep_destroy(&r->keep);
+	repl_check_destroy(r);
 	free(r->observe);
 	free(r);
 	*rp = NULL;
@@ -140,6 +142,8 @@ int repl_start(struct server *srv)
 	ids_set(srv, &ids);
 	repl_durable_configure(srv);
 	repl_durable_begin(srv);
+	if (repl_check_create(srv))
+		return -ENOMEM;
 	srv->repl->keep = log_keep_create(srv->pool);
 	if (!srv->repl->keep)
 		return -ENOMEM;
@@ -579,6 +583,7 @@ void repl_core_work(struct app_core *ac)
 	} else {
 		ping(ac);
 		repl_durable_work(ac);
+		repl_check_work(ac);
 	}
 	keep_work(ac);
 	if (ac->now_us - r->good_us >= GOOD_EVERY_US) {
@@ -751,7 +756,7 @@ void repl_info(struct server *srv, struct textbuf *tb)
 		(long long)ids.second_repl_offset);
 	textbuf_addf(tb,
 		"repl_backlog_active:1\r\nrepl_backlog_size:%llu\r\nrepl_backlog_first_byte_offset:%llu\r\n"
-		"repl_backlog_histlen:%llu\r\n",
+		"repl_backlog_histlen:%llu\r\nrepl_divergence:%llu\r\n",
 		(unsigned long long)log_ring_size(srv->log), (unsigned long long)start + 1,
-		(unsigned long long)(tail - start));
+		(unsigned long long)(tail - start), (unsigned long long)repl_check_divergence(srv));
 }

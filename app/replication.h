@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 struct repl_observe; /* repl_observe.h */
+struct repl_check;   /* repl_check.h */
 struct textbuf;
 struct apply; /* apply.h */
 
@@ -93,6 +94,7 @@ struct repl {
 	atomic_ullong sync_full, sync_partial_ok, sync_partial_err;
 	struct repl_durable durable;
 	struct repl_observe *observe;
+	struct repl_check *check;
 	struct log_keep *keep; /* for full syncs; core 0 fills it */
 	uint64_t keep_us;
 	atomic_ullong kept; /* bytes that were ever copied there */

@@ -98,6 +98,8 @@ void link_tick(struct link *link,
 void link_finished(struct link *link, bool ok);
 /* Sends REPLCONF ACK. */
 void link_ack(struct link *link, uint64_t offset);
+/* Sends REPLCONF what n: for a master that has shown that it understands it. */
+void link_tell(struct link *link, const char *what, uint64_t n);
 /* Stops and restarts stream(). */
 void link_pause(struct link *link);
 void link_resume(struct link *link);

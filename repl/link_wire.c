@@ -80,6 +80,18 @@ void link_ack(struct link *link, uint64_t offset)
 	link_leave(link);
 }
 
+void link_tell(struct link *link, const char *what, uint64_t n)
+{
+	char text[24];
+
+	if (link->state != LINK_CONNECTED || obuf_len(conn_obuf(link->conn)) > OUTPUT_MAX)
+		return;
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)n);
+	link_enter(link);
+	push(link, command_append(link, 3, (const char *const[]){"REPLCONF", what, text}));
+	link_leave(link);
+}
+
 void link_wire_keepalive(struct link *link)
 {
 	uint64_t now_us = link->core->now_us;

@@ -74,8 +74,9 @@ struct replica {
 	atomic_ullong ack_off;
 	atomic_llong ack_ms; /* Unix time of the last ACK */
 	atomic_ullong sent_off;
-	atomic_uint rtt_us; /* of its link; 0: not known */
-	int listening_port; /* these two: set before the replica is listed */
+	atomic_uint rtt_us;       /* of its link; 0: not known */
+	atomic_ullong divergence; /* keys that it has found to differ (app/repl_check.h) */
+	int listening_port;       /* these two: set before the replica is listed */
 	char ip[64];
 	TAILQ_ENTRY(replica) list_link;
 };

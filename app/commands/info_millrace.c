@@ -4,6 +4,7 @@
  */
 #include "app/commands/info.h"
 
+#include "app/repl_check.h"
 #include "app/repl_durable.h"
 #include "app/repl_observe.h"
 #include "app/snapshot.h"
@@ -183,5 +184,7 @@ void info_millrace(struct textbuf *tb, struct client *c)
 	info_snapshots(tb, srv);
 	info_durable(tb, srv);
 	repl_observe_info(srv, tb);
+	if (srv->repl->check)
+		repl_check_info(srv, tb);
 	info_cores(tb, srv);
 }

@@ -342,6 +342,10 @@ static bool replconf_option(struct client *c, const struct slice *name, const st
 			repl_durable_update(c->srv, c->now_ms);
 		}
 		return false;
+	} else if (arg_is(name, "divergence")) {
+		if ((c->flags & CLIENT_REPLICA) && arg_int(val, &n) && n >= 0)
+			atomic_store(&rep->divergence, (uint64_t)n);
+		return false;
 	} else if (arg_is(name, "getack")) {
 		return false;
 	} else if (arg_is(name, "rdb-only")) {
