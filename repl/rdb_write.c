@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define LZF_KEEP_BYTES (1u << 20) /* scratch above this is given back after its string */
+#define VAIN_MAX       16         /* so many strings in vain, and one in so many is tried */
 #define INT_TEXT_LEN   11         /* "-2147483648" */
 #define HEAD_BYTES     19         /* of a string: an encoding byte and two lengths */
 
@@ -189,6 +190,14 @@ static unsigned compress_string(struct rdb_writer *w, const void *str, size_t le
 	return lzf_compress(str, (unsigned)len, w->lzf, (unsigned)room);
 }
 
+static bool compresses(struct rdb_writer *w, size_t len)
+{
+	if (!(w->flags & RDB_WRITE_COMPRESS) || len < RDB_COMPRESS_MIN_LEN)
+		return false;
+	return !(w->flags & RDB_WRITE_SPARING) || w->nr_vain < VAIN_MAX ||
+	       w->nr_vain++ % VAIN_MAX == 0;
+}
+
 int rdb_write_string(struct rdb_writer *w, const void *str, size_t len)
 {
 	uint8_t head[HEAD_BYTES];
@@ -199,8 +208,10 @@ int rdb_write_string(struct rdb_writer *w, const void *str, size_t len)
 		return w->err;
 	if (text_is_int(str, len, &number))
 		return write_int(w, number);
-	if (w->flags & RDB_WRITE_COMPRESS)
+	if (compresses(w, len)) {
 		packed = compress_string(w, str, len);
+		w->nr_vain = packed > 0 ? 0 : w->nr_vain + (w->nr_vain < VAIN_MAX);
+	}
 	if (packed > 0) {
 		size_t n = 0;
 		head[n++] = 0xc0 | RDB_ENC_LZF;

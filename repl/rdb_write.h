@@ -22,7 +22,9 @@
 
 #include "repl/rdb.h"
 
-#define RDB_WRITE_CRC      1u /* compute the CRC64 for rdb_write_eof(), else zeros are written */
+#define RDB_WRITE_CRC 1u /* compute the CRC64 for rdb_write_eof(), else zeros are written */
+/* with RDB_WRITE_COMPRESS: while strings do not get smaller, it is tried with few of them only */
+#define RDB_WRITE_SPARING  4u
 #define RDB_WRITE_COMPRESS 2u /* LZF for strings where it saves (rdbcompression) */
 
 #define RDB_STAGE_BYTES 512
@@ -41,6 +43,7 @@ struct rdb_writer {
 	unsigned flags;
 	uint8_t *lzf; /* scratch of the compressor, owned */
 	size_t lzf_cap;
+	unsigned nr_vain; /* strings since one got smaller */
 	size_t stage_len;
 	uint8_t stage[RDB_STAGE_BYTES];
 };

@@ -6,6 +6,8 @@
 #include "app/keyspace/rand.h"
 #include "app/keyspace/table_priv.h"
 
+#include <rte_prefetch.h>
+
 #define RANDOM_TRIES 64
 /* Takes part in rejection: a unit with fewer entries is chosen that much more seldom. */
 #define RANDOM_UNIT_FULL 16u
@@ -37,12 +39,23 @@ static unsigned unit_heads(const struct table *t, uint64_t unit, struct bucket *
 	return 2;
 }
 
+/* All at once: who walks looks at each, and waits for memory at each otherwise. */
+static void entries_prefetch(const struct bucket *b)
+{
+	for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
+		if (b->used >> i & 1)
+			rte_prefetch0(b->slot[i]);
+	}
+}
+
 static unsigned chain_walk(const struct bucket *b, table_fn fn, void *ctx)
 {
 	unsigned cost = 0;
 
 	for (; b; b = bucket_next(b)) {
 		cost++;
+		if (fn)
+			entries_prefetch(b);
 		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
 			if (!(b->used >> i & 1))
 				continue;

@@ -14,7 +14,7 @@ void rdb_saver_init(struct rdb_saver *s, int (*write)(void *ctx, const void *dat
 {
 	struct rdb_sink sink = {.write = write, .ctx = ctx};
 
-	rdb_writer_init(&s->writer, sink, compress ? RDB_WRITE_COMPRESS : 0);
+	rdb_writer_init(&s->writer, sink, compress ? RDB_WRITE_COMPRESS | RDB_WRITE_SPARING : 0);
 	s->db = -1;
 }
 

@@ -170,6 +170,42 @@ static void compression_is_used_where_allowed_and_smaller(void **state)
 	bytes_fini(&out);
 }
 
+static bool is_compressed(struct rdb_writer *w, struct bytes *out, const char *text, size_t len)
+{
+	bool lzf;
+
+	rdb_write_string(w, text, len);
+	rdb_write_record_end(w);
+	lzf = out->data[0] == (0xc0 | RDB_ENC_LZF);
+	out->len = 0;
+	return lzf;
+}
+
+static void sparing_compression_comes_back_when_it_pays(void **state)
+{
+	char text[500], noise[500];
+	uint64_t seed = 1;
+	struct bytes out = {0};
+	struct rdb_writer w;
+	unsigned nr = 0;
+
+	memset(text, 'a', sizeof(text));
+	for (size_t i = 0; i < sizeof(noise); i++)
+		noise[i] = (char)trace_random(&seed);
+	writer_to(&w, &out, RDB_WRITE_COMPRESS | RDB_WRITE_SPARING);
+	for (int i = 0; i < 15; i++)
+		assert_false(is_compressed(&w, &out, noise, sizeof(noise)));
+	assert_true(is_compressed(&w, &out, text, sizeof(text)));
+	for (int i = 0; i < 200; i++)
+		assert_false(is_compressed(&w, &out, noise, sizeof(noise)));
+	while (!is_compressed(&w, &out, text, sizeof(text)))
+		nr++;
+	assert_in_range(nr, 1, 15); /* none of these, but not many */
+	assert_true(is_compressed(&w, &out, text, sizeof(text)));
+	rdb_writer_fini(&w);
+	bytes_fini(&out);
+}
+
 static void every_record_has_its_bytes(void **state)
 {
 	struct rdb_key key = plain_key;
@@ -427,6 +463,7 @@ int main(void)
 		cmocka_unit_test(lengths_take_their_shortest_form),
 		cmocka_unit_test(strings_take_their_shortest_form),
 		cmocka_unit_test(compression_is_used_where_allowed_and_smaller),
+		cmocka_unit_test(sparing_compression_comes_back_when_it_pays),
 		cmocka_unit_test(every_record_has_its_bytes),
 		cmocka_unit_test(a_dump_is_what_redis_makes_of_it),
 		cmocka_unit_test(the_first_error_of_the_sink_stays),
