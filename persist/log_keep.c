@@ -66,7 +66,8 @@ static int exts_grow(struct log_keep *keep)
 	if (keep->first + keep->nr < keep->cap)
 		return 0;
 	pthread_spin_lock(&keep->lock);
-	memmove(keep->exts, keep->exts + keep->first, keep->nr * sizeof(*keep->exts));
+	if (keep->first > 0)
+		memmove(keep->exts, keep->exts + keep->first, keep->nr * sizeof(*keep->exts));
 	keep->first = 0;
 	pthread_spin_unlock(&keep->lock);
 	if (keep->nr < keep->cap)
@@ -74,7 +75,8 @@ static int exts_grow(struct log_keep *keep)
 	exts = malloc(cap * sizeof(*exts));
 	if (exts == NULL)
 		return -ENOMEM;
-	memcpy(exts, keep->exts, keep->nr * sizeof(*exts));
+	if (keep->nr > 0)
+		memcpy(exts, keep->exts, keep->nr * sizeof(*exts));
 	pthread_spin_lock(&keep->lock);
 	free(keep->exts);
 	keep->exts = exts;
