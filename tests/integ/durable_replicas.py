@@ -66,8 +66,8 @@ def test_replies_wait(master, replica):
         replica.signal(signal.SIGSTOP)
         time.sleep(0.05)
         writer.send("SET", "w", "2")
-        reader.send("GET", "w")
         equal(silent(writer, 0.3), None, "reply to SET before its replica has it")
+        reader.send("GET", "w")
         equal(silent(reader, 0.1), None, "reply to GET of what no replica has")
         equal(other.call("GET", "before"), b"1", "GET of something else meanwhile")
         writer.send("MULTI")
@@ -207,7 +207,7 @@ def test_stock(lab, stock_port):
 
 
 def test(lab):
-    master = lab.node("master", port=PORT).start()
+    master = lab.node("master", port=PORT, options=["--poll-cores", "0-1"]).start()
     test_refused(master)
     replica = lab.node(
         "replica", port=PORT + 1, options=["--replicaof", "127.0.0.1", str(master.port)]
