@@ -32,13 +32,13 @@ static bool is_plain(const struct command *cmd, uint32_t argc)
 	       (cmd->arity > 0 ? (uint32_t)cmd->arity == argc : argc >= (uint32_t)-cmd->arity);
 }
 
-/* Streams say the same word over and over. */
+/* Streams say the same word over and over; of a container it is the second one that counts. */
 static const struct command *command_of(struct apply *a, const struct slice *argv, uint32_t argc)
 {
 	const struct planned *last = &a->planned[a->nr_planned - 1];
 
-	if (a->nr_planned && last->argv[0].len == argv[0].len && last->argc == argc &&
-		memcmp(last->argv[0].ptr, argv[0].ptr, argv[0].len) == 0)
+	if (a->nr_planned && !last->cmd->parent && last->argv[0].len == argv[0].len &&
+		last->argc == argc && memcmp(last->argv[0].ptr, argv[0].ptr, argv[0].len) == 0)
 		return last->cmd;
 	return command_lookup(a->client->srv, argv, argc, NULL);
 }

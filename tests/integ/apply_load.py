@@ -98,6 +98,20 @@ def test_load(master, replica):
     equal((stats["sync_full"], stats["sync_partial_ok"]), ("1", "1"), "full and partial syncs")
 
 
+def test_subcommands(master, replica):
+    """Of one container, with as many arguments, in a row."""
+    with master.connect() as conn:
+        conn.call("XGROUP", "CREATE", "stream", "g", "$", "MKSTREAM")
+        conn.pipeline(
+            [("XGROUP", "CREATECONSUMER", "stream", "g", name) for name in ("a", "b", "c")]
+            + [("XGROUP", "DELCONSUMER", "stream", "g", name) for name in ("a", "b")]
+            + [("SET", "behind", "1")]
+        )
+    until("what is behind them", lambda: replica.call("GET", "behind"))
+    names = [consumer[1] for consumer in replica.call("XINFO", "CONSUMERS", "stream", "g")]
+    equal(names, [b"c"], "consumers at the replica")
+
+
 def test_expired(master, replica):
     """Its master has not deleted it yet."""
     with master.connect() as conn:
@@ -143,6 +157,7 @@ def test(lab):
     ).start()
     until("the link", lambda: replica.info("replication")["master_link_status"] == "up")
     test_load(master, replica)
+    test_subcommands(master, replica)
     test_expired(master, replica)
     check("CRITICAL" not in replica.log_text(), "the replica refused a command of the stream")
 
