@@ -3,6 +3,7 @@
 
 #include "app/appcore.h"
 #include "app/control.h"
+#include "app/media_guard.h"
 #include "persist/pool.h"
 
 #include <errno.h>
@@ -79,6 +80,7 @@ int store_open(struct server *srv, char *err, size_t err_len)
 	rc = pool_open(cfg->pmem_file, cfg->pmem_size, &pc, &srv->pool, err, err_len);
 	if (rc)
 		return rc;
+	media_guard_start(srv);
 	pool_size_adopt(srv);
 	warn_medium(srv);
 	return 0;
@@ -100,6 +102,7 @@ int store_open_writers(struct server *srv, char *err, size_t err_len)
 
 void store_close(struct server *srv, bool clean)
 {
+	media_guard_stop();
 	pool_close(&srv->pool, clean);
 	ks_destroy(&srv->ks);
 }

@@ -103,6 +103,16 @@ int pool_image_open(const struct flush *flush, void *mem, uint64_t size, const s
 		flush->ops->grouped ? POOL_MEDIUM_FILE : POOL_MEDIUM_PMEM, pool, err, err_len);
 }
 
+bool pool_holds(const struct pool *pool, const void *addr, uint64_t *off)
+{
+	const uint8_t *p = addr;
+
+	if (p < pool->base || p >= pool->base + pool->sb.pool_size)
+		return false;
+	*off = (uint64_t)(p - pool->base);
+	return true;
+}
+
 void pool_close(struct pool **poolp, bool clean)
 {
 	struct pool *pool = *poolp;

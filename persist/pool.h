@@ -137,6 +137,10 @@ int pool_image_format(const struct flush *flush, void *mem, uint64_t size,
 int pool_image_open(const struct flush *flush, void *mem, uint64_t size, const struct pool_cfg *cfg,
 	struct pool **pool, char *err, size_t err_len);
 
+/* Whether an address lies in the pool's memory, and *off: at which byte of the file. May be called
+ * by the handler of a signal. */
+bool pool_holds(const struct pool *pool, const void *addr, uint64_t *off);
+
 /*
  * Closes log and pool, sets *@pool NULL; NULL-safe. @clean: every writer is quiet; makes the log
  * durable to its tail in every durability mode and marks the pool as cleanly closed. Otherwise
