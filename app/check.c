@@ -164,9 +164,9 @@ static void check_pool_file(struct server *srv, const char *path, const char *me
 	pool_info_get(pool, &info);
 	pool_close(&pool, false);
 	if (config_given(srv->cfg, "pmem-size") && wanted / 4096 != info.size / 4096)
-		problem("pool", "%s: has %llu MB, pmem-size wants %llu MB; a pool keeps its size",
-			path, (unsigned long long)(info.size >> 20),
-			(unsigned long long)(wanted >> 20));
+		line("pool", "%s: has %llu MB, pmem-size says %llu MB: it %s", path,
+			(unsigned long long)(info.size >> 20), (unsigned long long)(wanted >> 20),
+			wanted > info.size ? "would grow" : "keeps its size");
 	line("pool", "%s: %llu MB, log %llu MB, closed %s; medium: %s", path,
 		(unsigned long long)(info.size >> 20), (unsigned long long)(info.ring_size >> 20),
 		info.was_clean ? "cleanly" : "by a crash: it will be recovered", medium);

@@ -10,8 +10,12 @@
 #include "app/acl/acl.h"
 #include "app/acl/start.h"
 #include "app/control.h"
+#include "app/pool_size.h"
 #include "app/repl_durable.h"
+#include "persist/log.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,8 +63,27 @@ static const struct {
 	{"requirepass", apply_password},
 };
 
+/* Replicas are resumed from the log in the pool, whose size is the pool's. */
+static int check_backlog(struct server *srv, char *err, size_t err_len)
+{
+	uint64_t wanted = atomic_load(&srv->cfg->repl_backlog_size);
+	uint64_t has = srv->log ? log_ring_size(srv->log) : UINT64_MAX;
+
+	if (wanted <= has)
+		return 0;
+	snprintf(err, err_len,
+		"the backlog is the log in the pool, which has %llu bytes; a pool with a larger one "
+		"is made by 'millrace-pool create' or 'import' with --log-size",
+		(unsigned long long)has);
+	return -EINVAL;
+}
+
 static int changed(void *ctx, const char *name, char *err, size_t err_len)
 {
+	if (strcmp(name, "pmem-size") == 0)
+		return pool_size_check(ctx, err, err_len);
+	if (strcmp(name, "repl-backlog-size") == 0)
+		return check_backlog(ctx, err, err_len);
 	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
 		if (strcmp(name, actions[i].name) == 0)
 			actions[i].apply(ctx);

@@ -52,6 +52,7 @@ struct control {
 	uint64_t last_commands, last_in, last_out, last_repl_in, last_repl_out;
 	int64_t last_rate_ms;
 	int64_t retry_snapshot_ms;
+	bool room_made;        /* the pool has grown since the last snapshot found no room */
 	uint64_t failed_bytes; /* memory in use when the last snapshot found no room */
 };
 
@@ -243,6 +244,7 @@ static void snapshot_begin(struct control *c)
 	c->export_this = c->save_export;
 	c->savers_this = c->save_wanted;
 	c->save_wanted = c->save_export = false;
+	c->room_made = false;
 	pthread_mutex_unlock(&c->lock);
 	atomic_store(&srv->save_in_progress, true);
 	atomic_store(&srv->save_started_s, clock_unix_us() / 1000000);
@@ -302,8 +304,15 @@ static bool snapshot_wanted(struct control *c)
 	if (c->tick_ms < c->retry_snapshot_ms && !has_shrunk(c))
 		return false;
 	snap_stats_get(srv->pool, &st);
-	return atomic_load(&srv->repl->snapshot_wanted) ||
+	return c->room_made || atomic_load(&srv->repl->snapshot_wanted) ||
 	       log_tail(srv->log) - st.newest_offset > log_ring_size(srv->log) / 2;
+}
+
+void control_snapshot_soon(struct server *srv)
+{
+	srv->control->retry_snapshot_ms = 0;
+	if (atomic_load(&srv->snapshot_no_room))
+		srv->control->room_made = true;
 }
 
 static void snapshot_cron(struct control *c)

@@ -40,6 +40,9 @@ void control_post(struct server *srv, struct control_job *job);
 /* Makes the control thread look around now. Any thread. */
 void control_wake(struct server *srv);
 
+/* Control thread: the reason why the last snapshot failed may be gone, so it is tried again now. */
+void control_snapshot_soon(struct server *srv);
+
 enum save_result {
 	SAVE_STARTED,
 	SAVE_BUSY, /* one is under way */

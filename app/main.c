@@ -13,6 +13,7 @@
 #include "app/flusher.h"
 #include "app/latency.h"
 #include "app/network.h"
+#include "app/pool_size.h"
 #include "app/pubsub.h"
 #include "app/recovery.h"
 #include "app/replication.h"
@@ -132,6 +133,7 @@ static int start(struct server *srv, char *err)
 	repl_setup_role(srv);
 	if ((rc = recovery_begin(srv, err, ERR_LEN)))
 		return rc;
+	pool_size_setup(srv);
 	if ((rc = store_open_writers(srv, err, ERR_LEN)))
 		return rc;
 	if ((rc = recovery_start_empty(srv, err, ERR_LEN)))
@@ -181,6 +183,7 @@ static void signals_block(void)
 	sigset_t set;
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not be longer: as well */
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);

@@ -166,6 +166,7 @@ struct server {
 	atomic_bool last_save_ok, save_in_progress;
 	atomic_ullong dirty_at_save, dirty_at_try;
 	atomic_ullong nr_saves;
+	atomic_ullong pool_bytes; /* pool_size.h */
 	atomic_ullong last_load_keys,
 		last_load_expired; /* of the last snapshot loaded; written by who loads */
 

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-static void read_boot_id(char *buf, size_t size)
+void store_boot_id(char *buf, size_t size)
 {
 	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "r");
 
@@ -38,15 +38,6 @@ static void warn_medium(struct server *srv)
 			"the process, and survives a power cut only if that is true");
 }
 
-/* One that was there keeps its size when nobody asked for another: CONFIG GET says which. */
-static void pool_size_adopt(struct server *srv)
-{
-	struct pool_info info;
-
-	pool_info_get(srv->pool, &info);
-	srv->cfg->pmem_size = info.size;
-}
-
 int store_open(struct server *srv, char *err, size_t err_len)
 {
 	struct config *cfg = srv->cfg;
@@ -54,13 +45,14 @@ int store_open(struct server *srv, char *err, size_t err_len)
 	struct pool_cfg pc = {
 		.boot_id = boot_id,
 		.durability = (enum pool_durability)cfg->durability,
-		.any_size = !config_given(cfg, "pmem-size"),
+		.any_size = true, /* pool_size_setup() sees to it */
+		.grow_to = cfg->pmem_size,
 		.nr_writers = MILLRACE_MAX_CORES,
 	};
 	struct ks_config kc = {.nr_parts = cfg->partitions, .nr_dbs = (uint32_t)cfg->databases};
 	int rc;
 
-	read_boot_id(boot_id, sizeof(boot_id));
+	store_boot_id(boot_id, sizeof(boot_id));
 	if (!cfg->pmem_file || !cfg->pmem_file[0]) {
 		snprintf(err, err_len,
 			"pmem-file is empty: name the file of the pool (on a DAX file system, or any other)");
@@ -81,7 +73,6 @@ int store_open(struct server *srv, char *err, size_t err_len)
 	if (rc)
 		return rc;
 	media_guard_start(srv);
-	pool_size_adopt(srv);
 	warn_medium(srv);
 	return 0;
 }

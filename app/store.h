@@ -10,6 +10,8 @@
 #include <stddef.h>
 
 /* Opens (or creates) pool and keyspace. 0 or -errno with one line in err. */
+/* Of the kernel that runs; "" when it does not tell. */
+void store_boot_id(char *buf, size_t size);
 int store_open(struct server *srv, char *err, size_t err_len);
 /* Gives each core its writer; after recovery. */
 int store_open_writers(struct server *srv, char *err, size_t err_len);

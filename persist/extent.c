@@ -12,22 +12,22 @@
 struct snap_area *snap_area_create(struct pool *pool)
 {
 	struct snap_area *area = calloc(1, sizeof(*area));
-	uint32_t nr = pool->nr_extents;
-	size_t nr_words = (nr + 63) / 64;
+	uint32_t nr = atomic_load(&pool->nr_extents);
+	size_t nr_words = ((size_t)pool->max_extents + 63) / 64;
 
 	if (area == NULL)
 		return NULL;
 	area->pool = pool;
-	area->nr_extents = nr;
+	atomic_store(&area->nr_extents, nr);
 	area->used = calloc(nr_words, sizeof(*area->used));
-	area->info = calloc(nr, sizeof(*area->info));
+	area->info = calloc(pool->max_extents, sizeof(*area->info));
 	if (area->used == NULL || area->info == NULL) {
 		snap_area_destroy(&area);
 		return NULL;
 	}
 	/* What lies past the end is never free. */
 	if (nr % 64 != 0)
-		atomic_store(&area->used[nr_words - 1], ~0ull << nr % 64);
+		atomic_store(&area->used[nr / 64], ~0ull << nr % 64);
 	atomic_store(&area->nr_free, nr);
 	for (unsigned int i = 0; i < SNAP_MAX; i++)
 		area->snaps[i].pool = pool;
@@ -52,7 +52,9 @@ void snap_area_destroy(struct snap_area **areap)
 
 uint32_t extent_alloc(struct snap_area *area, uint32_t *cursor)
 {
-	uint32_t nr_words = (area->nr_extents + 63) / 64;
+	/* Pairs with extents_add(). */
+	uint32_t nr = atomic_load_explicit(&area->nr_extents, memory_order_acquire);
+	uint32_t nr_words = (nr + 63) / 64;
 
 	for (uint32_t i = 0; i <= nr_words; i++) {
 		uint32_t w = (*cursor / 64 + i) % nr_words;
@@ -86,12 +88,42 @@ bool extent_take(struct snap_area *area, uint32_t ext)
 {
 	uint64_t bit = 1ull << ext % 64;
 
-	if (ext >= area->nr_extents)
+	if (ext >= atomic_load(&area->nr_extents))
 		return false;
 	if (atomic_fetch_or_explicit(&area->used[ext / 64], bit, memory_order_acquire) & bit)
 		return false;
 	atomic_fetch_sub_explicit(&area->nr_free, 1, memory_order_relaxed);
 	return true;
+}
+
+void extents_add(struct snap_area *area, uint32_t nr)
+{
+	uint32_t old = atomic_load(&area->nr_extents);
+	uint32_t last = nr / 64;
+
+	/* First what lies past the new end, then the number, then what was past the old end. */
+	if (nr % 64 != 0)
+		atomic_fetch_or(&area->used[last], ~0ull << nr % 64);
+	atomic_store(&area->pool->nr_extents, nr);
+	/* Pairs with extent_alloc(). */
+	atomic_store_explicit(&area->nr_extents, nr, memory_order_release);
+	if (old % 64 != 0) {
+		uint64_t open = ~0ull << old % 64;
+
+		if (last == old / 64)
+			open &= ~(~0ull << nr % 64);
+		atomic_fetch_and_explicit(&area->used[old / 64], ~open, memory_order_release);
+	}
+	atomic_fetch_add(&area->nr_free, nr - old);
+}
+
+uint32_t extents_end(const struct snap_area *area)
+{
+	uint32_t nr = atomic_load(&area->nr_extents);
+
+	while (nr > 0 && (atomic_load(&area->used[(nr - 1) / 64]) >> (nr - 1) % 64 & 1) == 0)
+		nr--;
+	return nr;
 }
 
 void extent_list_free(struct snap_area *area, uint32_t first)

@@ -10,7 +10,7 @@
 #include "persist/snap_priv.h"
 
 #include <errno.h>
-#include <libpmem.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -36,6 +36,14 @@ const char *pool_durability_name(enum pool_durability durability)
 	return "unknown";
 }
 
+void pool_limit_set(struct pool *pool, uint64_t limit)
+{
+	uint64_t nr = (limit - pool->sb.ext_off) / pool->extent_size;
+
+	pool->map_limit = limit;
+	pool->max_extents = nr < POOL_EXTENTS_MAX ? (uint32_t)nr : POOL_EXTENTS_MAX;
+}
+
 int pool_attach(const struct flush *flush, uint8_t *base, uint64_t len, const struct pool_cfg *cfg,
 	enum pool_medium medium, struct pool **out, char *err, size_t err_len)
 {
@@ -56,7 +64,8 @@ int pool_attach(const struct flush *flush, uint8_t *base, uint64_t len, const st
 	}
 	pool->extents = base + pool->sb.ext_off;
 	pool->extent_size = pool->sb.extent_size;
-	pool->nr_extents = pool->sb.nr_extents;
+	atomic_store(&pool->nr_extents, pool->sb.nr_extents);
+	pool_limit_set(pool, len);
 	pool->nr_writers = pool->sb.nr_writers;
 	if (cfg->boot_id != NULL) {
 		strncpy(pool->boot_id, cfg->boot_id, POOL_BOOT_ID_LEN);
@@ -124,10 +133,8 @@ void pool_close(struct pool **poolp, bool clean)
 		log_close_clean(pool->log);
 	snap_area_destroy(&pool->snaps);
 	log_destroy(&pool->log);
-	if (pool->map_private)
-		munmap(pool->base, pool->map_len);
-	else if (pool->map_len != 0)
-		pmem_unmap(pool->base, pool->map_len);
+	if (pool->map_len != 0)
+		munmap(pool->base, pool->map_limit);
 	if (pool->tmp != NULL)
 		unlink(pool->tmp);
 	if (pool->fd >= 0)
@@ -135,6 +142,58 @@ void pool_close(struct pool **poolp, bool clean)
 	free(pool->tmp);
 	free(pool->path);
 	free(pool);
+}
+
+int pool_grow(struct pool *pool, uint64_t size, char *err, size_t err_len)
+{
+	struct pool_sb next = pool->sb;
+	int rc;
+
+	BUG_ON(pool->log == NULL); /* only recover_open() makes the copies fit to be updated */
+	rc = pool_shape_resize(&next, size, err, err_len);
+	if (rc != 0)
+		return rc;
+	if (next.pool_size < pool->sb.pool_size)
+		return pool_error(err, err_len, -EINVAL,
+			"the pool has %llu bytes and cannot be made smaller while it is open",
+			(unsigned long long)pool->sb.pool_size);
+	if (next.pool_size == pool->sb.pool_size)
+		return 0;
+	if (next.pool_size > pool->map_limit || next.nr_extents > pool->max_extents)
+		return pool_error(err, err_len, -EFBIG,
+			"an open pool of %llu bytes cannot grow beyond %llu; a restart with the new "
+			"size can",
+			(unsigned long long)pool->sb.pool_size,
+			(unsigned long long)pool->map_limit);
+	rc = pool_file_grow(pool, next.pool_size, err, err_len);
+	if (rc != 0)
+		return rc;
+	pool_sb_commit(pool, &next);
+	extents_add(pool->snaps, next.nr_extents);
+	return 0;
+}
+
+int pool_shrink(struct pool *pool, uint64_t size, char *err, size_t err_len)
+{
+	struct pool_sb next = pool->sb;
+	uint32_t used = extents_end(pool->snaps);
+	int rc = pool_shape_resize(&next, size, err, err_len);
+
+	BUG_ON(pool->log == NULL);
+	if (rc != 0)
+		return rc;
+	if (next.pool_size > pool->sb.pool_size)
+		return pool_error(err, err_len, -EINVAL, "that is larger");
+	if (next.nr_extents < used)
+		return pool_error(err, err_len, -EBUSY,
+			"a snapshot lies there: the pool cannot be smaller than %llu bytes",
+			(unsigned long long)(pool->sb.ext_off +
+					     (uint64_t)used * pool->extent_size));
+	pool_sb_commit(pool, &next);
+	if (pool->fd >= 0 && ftruncate(pool->fd, (off_t)next.pool_size) != 0)
+		return pool_error(
+			err, err_len, -errno, "the file cannot be cut: %s", strerror(errno));
+	return 0;
 }
 
 void pool_repl_get(const struct pool *pool, struct pool_repl *repl)

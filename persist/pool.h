@@ -39,8 +39,9 @@ enum pool_medium {
 struct pool_cfg {
 	const char *boot_id; /* /proc/sys/kernel/random/boot_id; NULL: unknown, counts as another */
 	enum pool_durability durability;
-	bool must_exist; /* -ENOENT rather than create */
-	bool any_size;   /* the size given is for a new pool: one that exists keeps its own */
+	bool must_exist;  /* -ENOENT rather than create */
+	bool any_size;    /* the size given is for a new pool: one that exists keeps its own */
+	uint64_t grow_to; /* a size that pool_grow() may be asked for; default 16 times its own */
 
 	/* Used at creation only; the pool remembers its shape. */
 	uint64_t ring_size;      /* bytes of log; default a quarter of the pool */
@@ -147,6 +148,24 @@ bool pool_holds(const struct pool *pool, const void *addr, uint64_t *off);
  * nothing is written, as if the process had been killed. All snapshots must have been put back.
  */
 void pool_close(struct pool **pool, bool clean);
+
+/*
+ * Makes an open pool larger, durably on return: more extents, so larger snapshots fit; the log
+ * stays as it is. Everything may go on meanwhile. After recover_open(); control thread; blocks for
+ * as long as the filesystem takes to find the space. @size is rounded down to pages; the pool's own
+ * is no change. Crash: the file is longer first, which nothing minds, then the superblock says so,
+ * in one step. Returns 0, or with @err -EINVAL (smaller, or too large for the shape), -ENOSPC,
+ * -EFBIG (the addresses behind the pool are taken: open it with cfg->grow_to), or what the file
+ * reports.
+ */
+int pool_grow(struct pool *pool, uint64_t size, char *err, size_t err_len);
+
+/*
+ * Makes it smaller, for a pool that only the caller uses: extents at the end must be free. The
+ * superblock says so first, then the file is cut. To be closed next. Returns 0; -EBUSY with @err,
+ * which tells how small it can be; or as pool_grow().
+ */
+int pool_shrink(struct pool *pool, uint64_t size, char *err, size_t err_len);
 
 /* Reads the identity that the pool holds. A new pool has a random replid. */
 void pool_repl_get(const struct pool *pool, struct pool_repl *repl);

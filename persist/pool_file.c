@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <libpmem.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +24,11 @@
 #include <unistd.h>
 
 #define FD_PATH_LEN 64
+#define MAP_ALIGN   (1ull << 30) /* of a mapping: large pages where the medium has them */
+
+/* Addresses cost nothing; a pool that grows must not move. */
+#define GROW_FACTOR    16
+#define GROW_LIMIT_MIN (64ull << 30)
 
 /* What is wrong, with the file's name in front. */
 static int file_error(char *err, size_t err_len, int rc, const char *path, const char *what)
@@ -251,33 +255,136 @@ static void log_prefault(const struct pool *pool)
 			MADV_POPULATE_WRITE);
 }
 
+/* Addresses for a pool of @len bytes that may become @limit: nothing is mapped there yet. Less than
+ * wanted if the process may not have so many; NULL if not even @len. *@limit becomes what it is. */
+static uint8_t *addresses_take(size_t len, uint64_t *limit)
+{
+	for (uint64_t want = *limit; want >= len;
+		want = want > len && want / 2 < len ? len : want / 2) {
+		uint8_t *p = mmap(NULL, want + MAP_ALIGN, PROT_NONE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		size_t skip;
+
+		if (p != MAP_FAILED) {
+			skip = (MAP_ALIGN - (uintptr_t)p % MAP_ALIGN) % MAP_ALIGN;
+			if (skip != 0)
+				munmap(p, skip);
+			if (skip != MAP_ALIGN)
+				munmap(p + skip + want, MAP_ALIGN - skip);
+			*limit = want;
+			return p + skip;
+		}
+		if (want == len)
+			break;
+	}
+	return NULL;
+}
+
+/* Maps [from, to) of the file at its place behind @base. */
+static bool range_map(int fd, uint8_t *base, uint64_t from, uint64_t to, int flags)
+{
+	return mmap(base + from, to - from, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd,
+		       (off_t)from) != MAP_FAILED;
+}
+
+/* PMEM_IS_PMEM_FORCE, as libpmem reads it: 1, 0, or -1 for neither. */
+static int pmem_forced(void)
+{
+	const char *force = getenv("PMEM_IS_PMEM_FORCE");
+
+	if (force != NULL && strcmp(force, "1") == 0)
+		return 1;
+	return force != NULL && strcmp(force, "0") == 0 ? 0 : -1;
+}
+
+static void medium_choose(bool dax, struct flush *flush, enum pool_medium *medium)
+{
+	int forced = pmem_forced();
+
+	flush->ops = &flush_msync_ops;
+	*medium = POOL_MEDIUM_FILE;
+	if (forced == 0 || (forced < 0 && !dax))
+		return;
+	flush->ops = &flush_pmem_ops;
+	*medium = dax ? POOL_MEDIUM_PMEM : POOL_MEDIUM_FORCED;
+}
+
+static uint64_t grow_limit(uint64_t len, const struct pool_cfg *cfg)
+{
+	uint64_t limit = GROW_FACTOR * len;
+
+	if (limit < GROW_LIMIT_MIN)
+		limit = GROW_LIMIT_MIN;
+	if (limit < cfg->grow_to)
+		limit = (cfg->grow_to + MAP_ALIGN - 1) / MAP_ALIGN * MAP_ALIGN;
+	return limit < POOL_SIZE_LIMIT ? limit : POOL_SIZE_LIMIT;
+}
+
 static int file_map(int fd, const char *path, const struct pool_cfg *cfg, struct pool **pool,
 	char *err, size_t err_len)
 {
-	struct flush flush = {.ops = &flush_msync_ops};
-	enum pool_medium medium = POOL_MEDIUM_FILE;
-	char fd_path[FD_PATH_LEN];
-	int is_pmem = 0, rc;
-	size_t len;
-	void *base;
+	int flags = MAP_SHARED_VALIDATE | MAP_SYNC;
+	enum pool_medium medium;
+	struct flush flush = {0};
+	struct stat st;
+	uint64_t limit, len;
+	uint8_t *base;
+	int rc;
 
-	/* By number: the name may mean another file by now than the one that is locked. */
-	snprintf(fd_path, sizeof(fd_path), "/proc/self/fd/%d", fd);
-	base = pmem_map_file(fd_path, 0, 0, 0, &len, &is_pmem);
+	if (fstat(fd, &st) != 0)
+		return file_error(err, err_len, -errno, path, "cannot stat");
+	len = (uint64_t)st.st_size & ~(uint64_t)(POOL_PAGE - 1);
+	limit = grow_limit(len, cfg);
+	base = addresses_take(len, &limit);
 	if (base == NULL)
-		return file_error(err, err_len, errno != 0 ? -errno : -EIO, path, "cannot map");
-	if (is_pmem) {
-		flush.ops = &flush_pmem_ops;
-		medium = file_is_dax(fd) ? POOL_MEDIUM_PMEM : POOL_MEDIUM_FORCED;
+		return file_error(err, err_len, -errno, path, "cannot map");
+	if (!range_map(fd, base, 0, len, flags)) {
+		flags = MAP_SHARED;
+		if (!range_map(fd, base, 0, len, flags)) {
+			rc = file_error(err, err_len, -errno, path, "cannot map");
+			munmap(base, limit);
+			return rc;
+		}
 	}
+	medium_choose(flags != MAP_SHARED, &flush, &medium);
 	rc = pool_attach(&flush, base, len, cfg, medium, pool, err, err_len);
 	if (rc != 0) {
-		pmem_unmap(base, len);
+		munmap(base, limit);
 		return name_prepend(err, err_len, rc, path);
 	}
 	(*pool)->map_len = len;
+	(*pool)->map_flags = flags;
 	(*pool)->fd = fd;
+	pool_limit_set(*pool, limit);
 	log_prefault(*pool);
+	return 0;
+}
+
+int pool_file_grow(struct pool *pool, uint64_t size, char *err, size_t err_len)
+{
+	struct stat st;
+	int rc;
+
+	if (pool->fd < 0 || size <= pool->map_len) /* memory of the caller's, or a longer file */
+		return 0;
+	if (pool->map_flags == 0)
+		return pool_error(err, err_len, -EROFS, "the pool is open to be read");
+	if (fstat(pool->fd, &st) != 0)
+		return pool_error(err, err_len, -errno, "cannot stat: %s", strerror(errno));
+	rc = -posix_fallocate(pool->fd, 0, (off_t)size);
+	if (rc == 0 && fsync(pool->fd) != 0)
+		rc = -errno;
+	if (rc == 0 && !range_map(pool->fd, pool->base, pool->map_len, size, pool->map_flags))
+		rc = -errno;
+	if (rc != 0) {
+		if (ftruncate(pool->fd, st.st_size) != 0)
+			return pool_error(err, err_len, rc,
+				"no space for a larger pool, and its file stays longer: %s",
+				strerror(-rc));
+		return pool_error(
+			err, err_len, rc, "no space for a larger pool: %s", strerror(-rc));
+	}
+	pool->map_len = size;
 	return 0;
 }
 
@@ -346,7 +453,6 @@ int pool_place(struct pool *pool, char *err, size_t err_len)
 
 int pool_medium_probe(const char *path, enum pool_medium *medium)
 {
-	const char *force = getenv("PMEM_IS_PMEM_FORCE");
 	char dir_buf[PATH_MAX];
 	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = 0;
 
@@ -360,8 +466,7 @@ int pool_medium_probe(const char *path, enum pool_medium *medium)
 	if (rc == 0 && file_is_dax(fd))
 		*medium = POOL_MEDIUM_PMEM;
 	else if (rc == 0)
-		*medium = force != NULL && strcmp(force, "1") == 0 ? POOL_MEDIUM_FORCED
-								   : POOL_MEDIUM_FILE;
+		*medium = pmem_forced() == 1 ? POOL_MEDIUM_FORCED : POOL_MEDIUM_FILE;
 	close(fd);
 	return rc;
 }
@@ -391,7 +496,6 @@ int pool_view(const char *path, struct pool **pool, char *err, size_t err_len)
 		goto err_unmap;
 	}
 	(*pool)->map_len = sb.pool_size;
-	(*pool)->map_private = true;
 	(*pool)->fd = fd;
 	return 0;
 

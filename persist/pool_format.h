@@ -16,7 +16,9 @@
  *    16   8  generation: +1 with every update
  *    24  16  uuid
  *    40  56  shape: pool_size, commit_off, ring_off, ring_size, ext_off (8 each); nr_writers,
- *            commit_slots, extent_size, nr_extents (4 each). Never changes.
+ *            commit_slots, extent_size, nr_extents (4 each). Of these only pool_size and
+ *            nr_extents ever change: the file is made longer before, or cut after the update that
+ *            says so, and extents that come or go are in no manifest.
  *    96   4  incarnation of the log: records and hint cells of another one are ignored
  *   100   4  flags, SB_F_*
  *   104   8  hint: every byte of the stream below is durable (or not needed)

@@ -19,8 +19,9 @@ struct pool {
 	/* Constant after pool_open(). */
 	struct flush flush;
 	uint8_t *base;
-	size_t map_len;   /* of our own mapping; 0: the caller's memory */
-	bool map_private; /* mapped by pool_view(), not by libpmem */
+	size_t map_len;   /* of the mapping; 0: the caller's memory */
+	size_t map_limit; /* addresses that are kept for it to grow into; of memory: its length */
+	int map_flags;    /* for mmap() of what is added; 0: it cannot grow */
 	int fd;           /* holds the lock; -1: the caller's memory */
 	char *path;       /* owned: the name that pool_place() will give; NULL: has one */
 	char *tmp;        /* owned: its temporary name; NULL: none */
@@ -32,7 +33,8 @@ struct pool {
 	/* The shape, for threads that must not look at sb, which the control thread rewrites. */
 	uint8_t *extents;
 	uint32_t extent_size;
-	uint32_t nr_extents;
+	uint32_t max_extents;        /* as many as may be there after growing */
+	_Atomic uint32_t nr_extents; /* control thread; rises in pool_grow() */
 	unsigned int nr_writers;
 
 	struct log *log;         /* from recover_open() on */
@@ -67,6 +69,9 @@ int pool_sb_init(
 int pool_sb_choose(const uint8_t *copies, uint64_t file_size, struct pool_sb *sb,
 	unsigned int *good, char *err, size_t err_len);
 
+/* The same shape with @size bytes and so more or fewer extents, in @sb. 0 or -EINVAL with @err. */
+int pool_shape_resize(struct pool_sb *sb, uint64_t size, char *err, size_t err_len);
+
 /* What is wrong with this one copy of a superblock, or NULL. */
 const char *pool_sb_fault(const struct pool_sb *sb);
 
@@ -76,9 +81,15 @@ void pool_sb_commit(struct pool *pool, const struct pool_sb *next);
 /* Checks ids and puts them into @sb. 0 or -EINVAL. */
 int pool_sb_repl_set(struct pool_sb *sb, const struct pool_repl *repl);
 
+/* Up to here from its base the pool may grow. */
+void pool_limit_set(struct pool *pool, uint64_t limit);
+
 /* Builds the struct around mapped memory whose superblock is good. 0 or as pool_open(). */
 int pool_attach(const struct flush *flush, uint8_t *base, uint64_t len, const struct pool_cfg *cfg,
 	enum pool_medium medium, struct pool **out, char *err, size_t err_len);
+
+/* Makes the file as long and maps what is new, behind what is mapped. 0 or -errno with @err. */
+int pool_file_grow(struct pool *pool, uint64_t size, char *err, size_t err_len);
 
 /* What recover_open() will find of the log, without the step that changes the pool. 0, -EBADMSG,
  * -EOVERFLOW or -ENOMEM with @err. */

@@ -96,6 +96,22 @@ int pool_shape_choose(
 	return 0;
 }
 
+int pool_shape_resize(struct pool_sb *sb, uint64_t size, char *err, size_t err_len)
+{
+	const char *fault;
+
+	sb->pool_size = size & ~(uint64_t)(POOL_PAGE - 1);
+	sb->nr_extents = 0;
+	if (sb->ext_off < sb->pool_size)
+		sb->nr_extents = (uint32_t)clamp(
+			(sb->pool_size - sb->ext_off) / sb->extent_size, 0, POOL_EXTENTS_MAX);
+	fault = shape_fault(sb);
+	if (fault == NULL)
+		return 0;
+	return pool_error(err, err_len, -EINVAL, "a pool with this log cannot have %llu bytes: %s",
+		(unsigned long long)size, fault);
+}
+
 static int random_fill(void *buf, size_t len)
 {
 	return getrandom(buf, len, 0) == (ssize_t)len ? 0 : -EIO;
@@ -220,6 +236,15 @@ static int no_good_copy(const struct pool_sb sb[2], char *err, size_t err_len)
 	return pool_error(err, err_len, -EMEDIUMTYPE, "not a millrace pool");
 }
 
+/* What never changes. */
+static bool same_pool(const struct pool_sb *a, const struct pool_sb *b)
+{
+	return memcmp(a->uuid, b->uuid, sizeof(a->uuid)) == 0 && a->commit_off == b->commit_off &&
+	       a->ring_off == b->ring_off && a->ring_size == b->ring_size &&
+	       a->ext_off == b->ext_off && a->nr_writers == b->nr_writers &&
+	       a->commit_slots == b->commit_slots && a->extent_size == b->extent_size;
+}
+
 int pool_sb_choose(const uint8_t *copies, uint64_t file_size, struct pool_sb *out,
 	unsigned int *good, char *err, size_t err_len)
 {
@@ -233,11 +258,7 @@ int pool_sb_choose(const uint8_t *copies, uint64_t file_size, struct pool_sb *ou
 	}
 	if (!ok[0] && !ok[1])
 		return no_good_copy(sb, err, err_len);
-	/* From uuid to nr_extents: what never changes. */
-	if (ok[0] && ok[1] &&
-		memcmp(sb[0].uuid, sb[1].uuid,
-			offsetof(struct pool_sb, incarnation) - offsetof(struct pool_sb, uuid)) !=
-			0)
+	if (ok[0] && ok[1] && !same_pool(&sb[0], &sb[1]))
 		return pool_error(err, err_len, -EBADMSG,
 			"pool is damaged: the superblock copies describe different pools");
 	if (ok[0] && ok[1] && sb[0].generation == sb[1].generation &&

@@ -73,7 +73,8 @@ struct snap_stream {
 
 struct snap_area {
 	struct pool *pool;
-	uint32_t nr_extents;
+	_Atomic uint32_t nr_extents; /* rises in extents_add() */
+	/* Both have room for pool->max_extents; memory that is not reached is not touched. */
 	_Atomic uint64_t *used; /* one bit an extent */
 	struct extent_info *info;
 	_Atomic uint32_t nr_free;
@@ -94,6 +95,10 @@ int snap_area_load(struct snap_area *area, char *err, size_t err_len);
 /* Takes a free extent, looking from *@cursor on. EXTENT_NONE if there is none. Any thread. */
 uint32_t extent_alloc(struct snap_area *area, uint32_t *cursor);
 void extent_free(struct snap_area *area, uint32_t ext);
+/* There are @nr now, which is more than before. Control thread. */
+void extents_add(struct snap_area *area, uint32_t nr);
+/* The number of the last one in use, plus 1. Nobody else uses the area. */
+uint32_t extents_end(const struct snap_area *area);
 /* Takes this very extent; false if it is taken. */
 bool extent_take(struct snap_area *area, uint32_t ext);
 /* Frees a list linked by extent_info. */

@@ -7,6 +7,7 @@
 #include "app/commands/command.h"
 #include "app/commands/server_cmds.h"
 #include "app/control.h"
+#include "app/pool_size.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -131,10 +132,12 @@ static void set_subcommand(struct client *c)
 		block = copy_args(c, pairs);
 	if (!block)
 		reply_err(c, "ERR out of memory");
-	else if (config_set_many(cfg, nr, pairs, protected_ok, err, sizeof(err)) == 0)
-		reply_ok(c);
-	else
+	else if (config_set_many(cfg, nr, pairs, protected_ok, err, sizeof(err)))
 		reply_err(c, err);
+	else if (pool_size_wanted(c->srv))
+		pool_size_grow(c);
+	else
+		reply_ok(c);
 	free(block);
 	free(pairs);
 }

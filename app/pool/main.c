@@ -14,6 +14,7 @@ static const struct tool_command *const commands[] = {
 	&tool_export,
 	&tool_import,
 	&tool_create,
+	&tool_resize,
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))

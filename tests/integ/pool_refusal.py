@@ -58,8 +58,6 @@ def test(lab):
         "truncated",
     )
 
-    refused(lab, node.pool, r"keeps its size|size", "another size than configured", size="64mb")
-
     def scribble(data):
         data.write(os.urandom(64 << 10))
 
