@@ -52,6 +52,7 @@ struct control {
 	uint64_t last_commands, last_in, last_out, last_repl_in, last_repl_out;
 	int64_t last_rate_ms;
 	int64_t retry_snapshot_ms;
+	bool point_reached;    /* a `save` point: the snapshot to come becomes an RDB file */
 	bool room_made;        /* the pool has grown since the last snapshot found no room */
 	uint64_t failed_bytes; /* memory in use when the last snapshot found no room */
 };
@@ -241,10 +242,11 @@ static void snapshot_begin(struct control *c)
 	if (!snapshot_start(srv))
 		return;
 	pthread_mutex_lock(&c->lock);
-	c->export_this = c->save_export;
+	c->export_this = c->save_export || c->point_reached;
 	c->savers_this = c->save_wanted;
 	c->save_wanted = c->save_export = false;
 	c->room_made = false;
+	c->point_reached = false;
 	pthread_mutex_unlock(&c->lock);
 	atomic_store(&srv->save_in_progress, true);
 	atomic_store(&srv->save_started_s, clock_unix_us() / 1000000);
@@ -264,9 +266,11 @@ static void snapshot_ended(struct control *c, int rc)
 	atomic_store(&srv->snapshot_no_room, rc == -ENOSPC);
 	atomic_store(&srv->snapshot_failed, !ok);
 	atomic_store(&srv->last_save_took_s, now_s - atomic_load(&srv->save_started_s));
-	if (ok) {
+	if (ok && c->export_this) { /* one of the log's own is no save: the RDB file is older */
 		atomic_store(&srv->last_save_s, now_s);
 		atomic_store(&srv->dirty_at_save, atomic_load(&srv->dirty_at_try));
+	}
+	if (ok) {
 		atomic_fetch_add(&srv->nr_saves, 1);
 		repl_snapshot_published(srv);
 	} else {
@@ -289,7 +293,27 @@ static bool has_shrunk(const struct control *c)
 	       server_used_memory(c->srv) < c->failed_bytes - c->failed_bytes / 4;
 }
 
-/* True if the log, a replica or a user wants one now. */
+/* Any of the `save` directives. After a failure there is a pause, as in Redis. */
+static bool save_point_reached(const struct control *c)
+{
+	struct server *srv = c->srv;
+	struct config *cfg = srv->cfg;
+	int64_t since_s = c->tick_ms / 1000 - atomic_load(&srv->last_save_s);
+	uint64_t dirty = server_dirty(srv);
+	bool reached = false;
+
+	if (!atomic_load(&srv->last_save_ok) &&
+		c->tick_ms / 1000 - atomic_load(&srv->last_save_try_s) <= RETRY_SNAPSHOT_MS / 1000)
+		return false;
+	rte_spinlock_lock(&cfg->lock);
+	for (unsigned i = 0; i < cfg->nr_save; i++)
+		reached |= dirty >= (uint64_t)cfg->save[i].changes &&
+			   since_s > (int64_t)cfg->save[i].seconds;
+	rte_spinlock_unlock(&cfg->lock);
+	return reached;
+}
+
+/* True if the log, a replica, a `save` point or a user wants one now. */
 static bool snapshot_wanted(struct control *c)
 {
 	struct server *srv = c->srv;
@@ -303,8 +327,12 @@ static bool snapshot_wanted(struct control *c)
 		return true;
 	if (c->tick_ms < c->retry_snapshot_ms && !has_shrunk(c))
 		return false;
+	c->point_reached = save_point_reached(c);
+	if (c->point_reached)
+		server_log(srv, 2, "save: %llu changes since the last one. Saving...",
+			(unsigned long long)server_dirty(srv));
 	snap_stats_get(srv->pool, &st);
-	return c->room_made || atomic_load(&srv->repl->snapshot_wanted) ||
+	return c->point_reached || c->room_made || atomic_load(&srv->repl->snapshot_wanted) ||
 	       log_tail(srv->log) - st.newest_offset > log_ring_size(srv->log) / 2;
 }
 
