@@ -4,6 +4,7 @@
 #include "app/listen.h"
 #include "app/network.h"
 #include "app/newfile.h"
+#include "app/pool_space.h"
 #include "app/recovery.h"
 #include "app/replication.h"
 #include "app/snapshot.h"
@@ -49,7 +50,7 @@ struct control {
 	bool shutdown_begun, export_this, savers_this, stop;
 	int64_t shutdown_deadline_ms;
 	int64_t tick_ms;
-	uint64_t last_commands, last_in, last_out, last_repl_in, last_repl_out;
+	uint64_t last_commands, last_in, last_out, last_repl_in, last_repl_out, last_log;
 	int64_t last_rate_ms;
 	int64_t retry_snapshot_ms;
 	bool point_reached;    /* a `save` point: the snapshot to come becomes an RDB file */
@@ -239,6 +240,7 @@ static void snapshot_begin(struct control *c)
 {
 	struct server *srv = c->srv;
 
+	pool_space_watch(srv);
 	if (!snapshot_start(srv))
 		return;
 	pthread_mutex_lock(&c->lock);
@@ -272,6 +274,7 @@ static void snapshot_ended(struct control *c, int rc)
 	}
 	if (ok) {
 		atomic_fetch_add(&srv->nr_saves, 1);
+		pool_space_learn(srv);
 		repl_snapshot_published(srv);
 	} else {
 		c->retry_snapshot_ms = c->tick_ms + RETRY_SNAPSHOT_MS;
@@ -480,6 +483,9 @@ static void measure_rates(struct control *c)
 		ms);
 	measure(&srv->repl_output_bytes_per_sec, SERVER_SUM(srv, repl_bytes_out), &c->last_repl_out,
 		ms);
+	measure(&srv->log_bytes_per_sec, srv->log ? log_tail(srv->log) : 0, &c->last_log, ms);
+	if (c->ready)
+		pool_space_watch(srv);
 	if (used > atomic_load(&srv->peak_memory))
 		atomic_store(&srv->peak_memory, used);
 	c->last_rate_ms = c->tick_ms;
@@ -517,8 +523,10 @@ static int tick(struct control *c, char *err, size_t err_len)
 		if (atomic_load(&srv->loading))
 			rc = recovery_control(srv, err, err_len);
 		c->ready = rc == 0 && !atomic_load(&srv->loading);
-		if (c->ready)
+		if (c->ready) {
+			pool_space_learn(srv);
 			server_log(srv, 2, "Ready to accept connections");
+		}
 	}
 	if (c->ready)
 		snapshot_cron(c);

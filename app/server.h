@@ -167,6 +167,9 @@ struct server {
 	atomic_ullong dirty_at_save, dirty_at_try;
 	atomic_ullong nr_saves;
 	atomic_ullong pool_bytes; /* pool_size.h */
+	/* pool_space.h: memory in use when the newest snapshot was stored; warned of */
+	atomic_ullong snapshot_memory;
+	bool pool_warned;
 	atomic_ullong last_load_keys,
 		last_load_expired; /* of the last snapshot loaded; written by who loads */
 
@@ -185,6 +188,7 @@ struct server {
 	atomic_ullong ops_per_sec;
 	atomic_ullong input_bytes_per_sec, output_bytes_per_sec;
 	atomic_ullong repl_input_bytes_per_sec, repl_output_bytes_per_sec;
+	atomic_ullong log_bytes_per_sec;
 	atomic_ullong peak_memory;
 	atomic_ullong stat_reset_gen;
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "app/telemetry.h"
+#include "app/pool_space.h"
 
 #include "app/network.h"
 #include "app/repl_observe.h"
@@ -218,6 +219,7 @@ static int log_telemetry(const char *cmd, const char *params, struct rte_tel_dat
 	struct log_stats st;
 	struct snap_stats sn;
 	struct pool_info info;
+	struct pool_space space;
 
 	if (!srv)
 		return -EAGAIN;
@@ -232,6 +234,13 @@ static int log_telemetry(const char *cmd, const char *params, struct rte_tel_dat
 	add(d, "hint", st.hint);
 	add(d, "ring_bytes", log_ring_size(srv->log));
 	add(d, "space_bytes", st.space);
+	pool_space_get(srv, &space);
+	add(d, "bytes_per_sec", atomic_load(&srv->log_bytes_per_sec));
+	add(d, "seconds_left",
+		space.log_seconds_left < 0 ? UINT64_MAX : (uint64_t)space.log_seconds_left);
+	add(d, "pool_used_bytes", space.used_bytes);
+	add(d, "pool_free_bytes", space.free_bytes);
+	add(d, "snapshot_needed_bytes", space.needed_bytes);
 	add(d, "appends", st.appends);
 	add(d, "commits", st.commits);
 	add(d, "runs", st.runs);

@@ -4,6 +4,7 @@
  */
 #include "app/commands/info.h"
 
+#include "app/pool_space.h"
 #include "app/repl_check.h"
 #include "app/repl_durable.h"
 #include "app/repl_observe.h"
@@ -110,6 +111,25 @@ static void info_snapshots(struct textbuf *tb, struct server *srv)
 		(unsigned long long)counts.whole);
 }
 
+static void info_space(struct textbuf *tb, struct server *srv)
+{
+	struct pool_space space;
+
+	if (!srv->pool || !srv->log)
+		return;
+	pool_space_get(srv, &space);
+	textbuf_addf(tb,
+		"pmem_used_bytes:%llu\r\n"
+		"pmem_free_bytes:%llu\r\n"
+		"snapshot_needed_bytes:%llu\r\n"
+		"log_bytes_per_sec:%llu\r\n"
+		"log_seconds_left:%lld\r\n",
+		(unsigned long long)space.used_bytes, (unsigned long long)space.free_bytes,
+		(unsigned long long)space.needed_bytes,
+		(unsigned long long)atomic_load(&srv->log_bytes_per_sec),
+		(long long)space.log_seconds_left);
+}
+
 static void info_durable(struct textbuf *tb, struct server *srv)
 {
 	struct repl_durable *d = &srv->repl->durable;
@@ -182,6 +202,7 @@ void info_millrace(struct textbuf *tb, struct client *c)
 	info_pool(tb, srv);
 	info_log(tb, srv);
 	info_snapshots(tb, srv);
+	info_space(tb, srv);
 	info_durable(tb, srv);
 	repl_observe_info(srv, tb);
 	if (srv->repl->check)

@@ -94,7 +94,14 @@ def full(node, choose):
             count += 16
             check(count < 20000, "the pool does not get full")
     check("MISCONF" in str(bad[0]) and "pmem-size" in str(bad[0]), str(bad[0]))
+    check("pool: room gets short" in node.log_text(), "no early warning in the log")
+    found = node.info("millrace")
+    short = int(found["pmem_free_bytes"])
+    check(int(found["snapshot_needed_bytes"]) > 0.8 * short, f"needed, of {short} free: {found}")
+    equal(int(found["pmem_used_bytes"]) + short, 33 * MB, "used and free")
     equal(node.call("CONFIG", "SET", "pmem-size", "128mb"), b"OK", "CONFIG SET pmem-size")
+    free = int(node.info("millrace")["pmem_free_bytes"])
+    check(free > short + 60 * MB, f"{free} bytes are free, {short} were")
 
     def written():
         return node.call("SET", "again", "1") == b"OK"
