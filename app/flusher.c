@@ -63,6 +63,15 @@ static void flusher_wait(struct flusher *f)
 		return;
 }
 
+static void note_latency(struct server *srv, uint64_t us)
+{
+	uint64_t before = atomic_load_explicit(&srv->log_flush_us, memory_order_relaxed);
+
+	latency_add_us(srv, "log-flush", us);
+	atomic_store_explicit(
+		&srv->log_flush_us, before ? (7 * before + us) / 8 : us, memory_order_relaxed);
+}
+
 static void *flusher_main(void *arg)
 {
 	struct flusher *f = arg;
@@ -78,7 +87,7 @@ static void *flusher_main(void *arg)
 		}
 		last_ms = now_ms;
 		log_flush(f->srv->log);
-		latency_add_us(f->srv, "log-flush", clock_mono_us() - start);
+		note_latency(f->srv, clock_mono_us() - start);
 		for (unsigned i = 0; i < f->srv->nr_cores; i++)
 			core_kick(f->srv->cores[i]->core); /* replies may go out */
 	}

@@ -189,6 +189,7 @@ struct server {
 	atomic_ullong input_bytes_per_sec, output_bytes_per_sec;
 	atomic_ullong repl_input_bytes_per_sec, repl_output_bytes_per_sec;
 	atomic_ullong log_bytes_per_sec;
+	atomic_ullong log_flush_us; /* of a group commit, smooth; written by the flusher */
 	atomic_ullong peak_memory;
 	atomic_ullong stat_reset_gen;
 };

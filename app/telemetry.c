@@ -236,6 +236,7 @@ static int log_telemetry(const char *cmd, const char *params, struct rte_tel_dat
 	add(d, "space_bytes", st.space);
 	pool_space_get(srv, &space);
 	add(d, "bytes_per_sec", atomic_load(&srv->log_bytes_per_sec));
+	add(d, "flush_usec", atomic_load(&srv->log_flush_us));
 	add(d, "seconds_left",
 		space.log_seconds_left < 0 ? UINT64_MAX : (uint64_t)space.log_seconds_left);
 	add(d, "pool_used_bytes", space.used_bytes);

@@ -123,10 +123,12 @@ static void info_space(struct textbuf *tb, struct server *srv)
 		"pmem_free_bytes:%llu\r\n"
 		"snapshot_needed_bytes:%llu\r\n"
 		"log_bytes_per_sec:%llu\r\n"
+		"log_flush_usec:%llu\r\n"
 		"log_seconds_left:%lld\r\n",
 		(unsigned long long)space.used_bytes, (unsigned long long)space.free_bytes,
 		(unsigned long long)space.needed_bytes,
 		(unsigned long long)atomic_load(&srv->log_bytes_per_sec),
+		(unsigned long long)atomic_load(&srv->log_flush_us),
 		(long long)space.log_seconds_left);
 }
 

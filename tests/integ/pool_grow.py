@@ -101,6 +101,7 @@ def full(node, choose):
     equal(int(found["pmem_used_bytes"]) + short, 33 * MB, "used and free")
     equal(node.call("CONFIG", "SET", "pmem-size", "128mb"), b"OK", "CONFIG SET pmem-size")
     free = int(node.info("millrace")["pmem_free_bytes"])
+    check(0 < int(node.info("millrace")["log_flush_usec"]) < 5000000, "log_flush_usec")
     check(free > short + 60 * MB, f"{free} bytes are free, {short} were")
 
     def written():
