@@ -249,6 +249,7 @@ void repl_replica_add(struct client *c)
 	TAILQ_INSERT_TAIL(&r->replicas, c->replica, list_link);
 	r->nr_replicas++;
 	rte_spinlock_unlock(&r->lock);
+	atomic_store(&r->has_audience, true);
 }
 
 void repl_client_closed(struct client *c)
@@ -571,6 +572,21 @@ static unsigned count_good(struct server *srv, int64_t now_ms)
 	return n;
 }
 
+static void note_audience(struct app_core *ac)
+{
+	struct repl *r = ac->srv->repl;
+	uint64_t ttl_us =
+		1000000ull * (uint64_t)atomic_load_explicit(
+				     &ac->srv->cfg->repl_backlog_ttl_s, memory_order_relaxed);
+
+	rte_spinlock_lock(&r->lock);
+	if (r->nr_replicas)
+		r->audience_us = ac->now_us;
+	else if (ttl_us && ac->now_us - r->audience_us > ttl_us)
+		atomic_store(&r->has_audience, false);
+	rte_spinlock_unlock(&r->lock);
+}
+
 void repl_core_work(struct app_core *ac)
 {
 	struct repl *r = ac->srv->repl;
@@ -589,6 +605,7 @@ void repl_core_work(struct app_core *ac)
 	if (ac->now_us - r->good_us >= GOOD_EVERY_US) {
 		r->good_us = ac->now_us;
 		count_good(ac->srv, ac->now_ms);
+		note_audience(ac);
 		repl_observe_note(ac);
 		repl_durable_update(ac->srv, ac->now_ms);
 	}
@@ -607,6 +624,11 @@ bool repl_enough_replicas(struct server *srv, int64_t now_ms)
 		return true;
 	/* Nobody is refused for what was so a moment ago. */
 	return (int)count_good(srv, now_ms) >= min;
+}
+
+bool repl_has_audience(const struct server *srv)
+{
+	return flag_on(&srv->repl->has_audience);
 }
 
 bool repl_link_up(const struct server *srv)

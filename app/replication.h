@@ -71,6 +71,7 @@ struct repl {
 	struct apply *apply;
 	struct full_sync *full;            /* repl_sync.c: a set that is being taken in */
 	uint64_t ack_us, ping_us, good_us; /* monotonic */
+	uint64_t audience_us;              /* a replica was there */
 	bool need_full;       /* what is here belongs to no history: ask for a full sync */
 	bool apply_stuck;     /* the stream waits for room or a partition */
 	bool promoting;       /* REPLICAOF NO ONE is under way */
@@ -89,6 +90,7 @@ struct repl {
 	atomic_uint good_replicas;     /* online with an ACK not older than min-replicas-max-lag */
 	atomic_ullong ack_gen;         /* grows with each ACK: WAIT looks again */
 	atomic_ullong snapshot_wanted; /* replicas that wait for one */
+	atomic_bool has_audience;      /* repl_has_audience() */
 	atomic_uint role_gen;          /* grows when we follow another master than before */
 	atomic_uint log_epoch;         /* grows when the log begins anew: old gates mean nothing */
 	atomic_ullong sync_full, sync_partial_ok, sync_partial_err;
@@ -141,6 +143,10 @@ void repl_client_closed(struct client *c);
 /* min-replicas-to-write, min-replicas-durable */
 bool repl_enough_replicas(struct server *srv, int64_t now_ms);
 bool repl_link_up(const struct server *srv);
+/* Somebody may want to hear of what changes no data: a replica is there, or was until
+ * repl-backlog-ttl ago. A master that has started anew and has none yet adds nothing to its
+ * history, so that it can still continue from the one that took its place. */
+bool repl_has_audience(const struct server *srv);
 /* Replicas whose durable offset has reached off. */
 unsigned repl_count_acked(struct server *srv, uint64_t off);
 /* Asks all replicas to acknowledge: REPLCONF GETACK * into the log. Any poll core, no partition

@@ -6,6 +6,7 @@
 
 #include "app/commands/notify.h"
 #include "app/pubsub.h"
+#include "app/replication.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -126,7 +127,8 @@ static void publish(struct client *c, enum pubsub_kind kind)
 
 	if (c->ac->in_exec) {
 		notify_add_message(c->ac, kind, &c->argv[1], &c->argv[2]);
-		prop_force(c);
+		if (repl_has_audience(c->srv))
+			prop_force(c);
 		reply_int(c, (int64_t)pubsub_receivers(c->srv, kind, &c->argv[1]));
 		return;
 	}
@@ -138,7 +140,8 @@ static void publish(struct client *c, enum pubsub_kind kind)
 	nr = pubsub_publish(c->ac, kind, &c->argv[1], &c->argv[2], c->gate);
 	pubsub_core_work(
 		c->ac); /* a publisher that is subscribed itself hears it before the reply */
-	prop_force(c);
+	if (repl_has_audience(c->srv))
+		prop_force(c);
 	reply_int(c, (int64_t)nr);
 }
 
