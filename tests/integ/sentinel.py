@@ -23,7 +23,7 @@ NAME = "mine"
 SETTINGS = (
     "protected-mode no",
     "sentinel announce-ip 127.0.0.1",
-    f"sentinel down-after-milliseconds {NAME} 500",
+    f"sentinel down-after-milliseconds {NAME} 1500",
     f"sentinel failover-timeout {NAME} 4000",
     f"sentinel parallel-syncs {NAME} 2",
 )
