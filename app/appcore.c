@@ -89,11 +89,14 @@ static bool work(struct core *core)
 {
 	struct app_core *ac = core->app;
 	bool more = false;
+	struct track_msg *news;
 
 	acl_core_look(ac, NULL);
 	pubsub_core_work(ac);
 	more |= listeners_core_work(ac);
+	news = tracking_core_take(ac);
 	more |= waiting_core_work(ac);
+	tracking_core_work(ac, news);
 	more |= client_core_work(ac);
 	if (atomic_load_explicit(&ac->srv->loading, memory_order_acquire))
 		return more | recovery_core_work(ac);
@@ -116,6 +119,7 @@ static bool burst_end(struct core *core)
 	bool waits;
 
 	batch_run(ac); /* a client that was let go on may have parsed more */
+	tracking_core_burst_end(ac);
 	waits = client_core_burst_end(ac);
 
 	if (!atomic_load_explicit(&ac->srv->loading, memory_order_relaxed))
@@ -163,6 +167,7 @@ int app_core_create(struct server *srv, unsigned id, struct core **cores, bool a
 	resp_parser_init(&ac->parser);
 	listeners_core_init(ac);
 	waiting_core_init(ac);
+	tracking_core_init(ac);
 	TAILQ_INIT(&ac->clients);
 	TAILQ_INIT(&ac->dirty);
 	TAILQ_INIT(&ac->waiters);
@@ -202,6 +207,7 @@ void app_core_destroy(struct app_core **acp)
 	propagation_destroy(&ac->prop);
 	encbuf_fini(&ac->events);
 	group_fini(&ac->group);
+	tracking_core_fini(ac);
 	resp_parser_fini(&ac->parser);
 	free(ac);
 	*acp = NULL;

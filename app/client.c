@@ -154,6 +154,7 @@ void client_destroy(struct client **cp)
 	waiting_client_gone(c);
 	monitor_stop(c);
 	pubsub_client_forget(c);
+	tracking_client_gone(c);
 	tx_client_gone(c);
 	client_list_remove(c);
 	core_forget(c);
@@ -221,6 +222,7 @@ static void leave_to_script(struct client *c)
 	list_forget(c);
 	monitor_stop(c);
 	pubsub_client_forget(c);
+	tracking_client_gone(c);
 	client_list_remove(c);
 	core_forget(c);
 	script_client_closed(c);

@@ -57,6 +57,14 @@ enum client_flags {
 	CLIENT_IN_SCRIPT = 1u << 22, /* its script has been set aside: it stays until that ends */
 	CLIENT_PUBSUB = 1u << 19,    /* has subscriptions; with RESP2 it may do little else */
 	CLIENT_LIMITED = 1u << 30,   /* its user may not do everything: acl_check() */
+	/* tracking.h */
+	CLIENT_TRACKING = 1u << 24,
+	CLIENT_TRACKING_BROKEN = 1u << 25, /* whom it redirects to has gone */
+	CLIENT_TRACKING_BCAST = 1u << 26,
+	CLIENT_TRACKING_OPTIN = 1u << 27,
+	CLIENT_TRACKING_OPTOUT = 1u << 28,
+	CLIENT_TRACKING_CACHING = 1u << 29, /* CLIENT CACHING: of the next command */
+	CLIENT_TRACKING_NOLOOP = 1u << 31,
 };
 
 /* Clients whose commands run under rules of their own. */

@@ -64,7 +64,8 @@ size_t client_cold_bytes(const struct client *c)
 	if (!cold)
 		return 0;
 	return sizeof(*cold) + (cold->name ? strlen(cold->name) + 1 : 0) +
-	       (cold->waits ? cold->waits->bytes : 0);
+	       (cold->waits ? cold->waits->bytes : 0) +
+	       (cold->tracking ? cold->tracking->bytes : 0);
 }
 
 static const char *ends_get(const struct client *c, char buf[CLIENT_ADDR], bool is_local)

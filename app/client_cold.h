@@ -20,6 +20,7 @@
 #define MILLRACE_APP_CLIENT_COLD_H
 
 #include "app/client.h"
+#include "app/tracking.h"
 
 #define CLIENT_ADDR 64 /* room for an address as text */
 
@@ -36,6 +37,7 @@ struct client_cold {
 	uint64_t wait_offset;
 	struct wait_set *waits;           /* waiting.h: for keys */
 	TAILQ_ENTRY(client) monitor_link; /* CLIENT_MONITOR */
+	struct client_tracking *tracking; /* tracking.h: owned; other cores look */
 };
 
 /* Returns c->cold, made if it is not there, or NULL: no memory. The owner's core, without

@@ -128,6 +128,13 @@ static void protocol_error(struct client *c, const struct resp_parser *parser)
 	client_close(c);
 }
 
+/* CLIENT CACHING is for one command, or one transaction. */
+static void caching_ended(struct client *c)
+{
+	if (!(c->flags & CLIENT_MULTI) && !arg_is(&c->argv[0], "client"))
+		client_flags_change(c, 0, CLIENT_TRACKING_CACHING);
+}
+
 /* What follows from a command's result. False: it has to be run again, its bytes stay. */
 static bool command_ended(struct client *c, enum run_result rc)
 {
@@ -148,6 +155,8 @@ static bool command_ended(struct client *c, enum run_result rc)
 	case RUN_BLOCK: client_block_add(c, c->block, c->block_until_ms); break;
 	case RUN_DONE:
 		c->flags &= ~CLIENT_REPLY_SKIP;
+		if (c->flags & CLIENT_TRACKING_CACHING)
+			caching_ended(c);
 		client_output_check(c);
 		break;
 	}

@@ -140,6 +140,7 @@ struct config {
 	atomic_llong slowlog_max_len;
 	atomic_llong acllog_max_len;
 	atomic_int acl_pubsub_default; /* 1: resetchannels */
+	atomic_llong tracking_table_max_keys;
 	atomic_llong latency_threshold_ms;
 	atomic_bool latency_tracking;
 	atomic_uint notify_events; /* enum notify_class */

@@ -359,7 +359,7 @@ const struct directive config_directives[] = {
 	INT("tls-session-cache-size", "20480", 0, INT_MAX),
 	INT("tls-session-cache-timeout", "300", 0, INT_MAX),
 	BOOL("tls-session-caching", "yes"),
-	INT("tracking-table-max-keys", "1000000", 0, LLONG_MAX),
+	INT("tracking-table-max-keys", "1000000", 0, LLONG_MAX, FIELD(tracking_table_max_keys)),
 	BOOL("use-exit-on-panic", "no", FL(DIR_HIDDEN)),
 	INT("watchdog-period", "0", 0, INT_MAX, FL(DIR_HIDDEN)),
 

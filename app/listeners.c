@@ -4,6 +4,7 @@
 #include "app/commands/dispatch.h"
 #include "app/listeners_priv.h"
 #include "app/server.h"
+#include "app/tracking.h"
 #include "app/waiting.h"
 #include "checks.h"
 
@@ -109,6 +110,7 @@ static void touch(void *ctx, unsigned core, int db, const struct ks_key *k, bool
 	struct core_listeners *cl = &srv->cores[core]->listeners;
 	struct key_node *n = node_find(srv->listeners, db, k);
 
+	tracking_touch(srv->cores[core], k, cl->in_command);
 	if (n && cl->in_command)
 		keep_touched(cl, n);
 	else if (n)

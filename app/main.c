@@ -128,7 +128,7 @@ static int start(struct server *srv, char *err)
 		return rc;
 	if ((rc = store_open(srv, err, ERR_LEN)))
 		return rc;
-	if ((rc = listeners_create(srv)))
+	if ((rc = listeners_create(srv)) || (rc = tracking_create(srv)))
 		return rc;
 	repl_setup_role(srv);
 	if ((rc = recovery_begin(srv, err, ERR_LEN)))
@@ -156,6 +156,7 @@ static void stop(struct server *srv, bool clean)
 	control_destroy(&srv->control);
 	repl_destroy(&srv->repl);
 	snapshot_destroy(srv);
+	tracking_destroy(srv);
 	listeners_destroy(srv);
 	store_close(srv, clean);
 	threads_destroy_cores(srv);

@@ -288,6 +288,7 @@ static void swap_in(struct server *srv, struct full_sync *f)
 	if (!script_lock_node(srv->cores[0], &all))
 		return; /* the node stops: its pool has the set */
 	listeners_database(srv->cores[0], -1, f->ks, 0, srv->cores[0]->now_ms);
+	tracking_flushed(srv->cores[0]);
 	ks_swap_content(srv->ks, f->ks);
 	function_intake_swap(&f->functions);
 	ks_lockset_set_written(srv->ks, &all, 0);

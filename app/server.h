@@ -19,6 +19,7 @@
 #include "app/keyspace/keyspace.h"
 #include "app/listeners.h"
 #include "app/pause.h"
+#include "app/tracking.h"
 #include "repl/master.h"
 
 #include <rte_spinlock.h>
@@ -88,6 +89,7 @@ struct app_core {
 
 	struct core_listeners listeners; /* listeners.h */
 	struct core_waiting waiting;     /* waiting.h */
+	struct core_tracking tracking;   /* tracking.h */
 	atomic_uint nr_monitors;         /* written by the core, read by all */
 
 	/* counters: single writer, relaxed */
@@ -180,6 +182,7 @@ struct server {
 	struct acl *acl;             /* acl/acl.h */
 	struct scripts *scripts;     /* commands/script_run.h */
 	struct listeners *listeners; /* listeners.h */
+	struct tracking *tracking;   /* tracking.h */
 	struct pubsub *pubsub;       /* pubsub.h */
 	struct slowlog *slowlog;     /* slowlog.h */
 	struct latency *latency;     /* latency.h */

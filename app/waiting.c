@@ -8,6 +8,7 @@
 #include "app/commands/notify.h"
 #include "app/listeners_priv.h"
 #include "app/replication.h"
+#include "app/tracking.h"
 #include "checks.h"
 #include "dataplane/clock.h"
 #include "dataplane/core.h"
@@ -148,6 +149,7 @@ static struct wait_set *set_create(struct client *c, const struct wait_kind *kin
 	}
 	TAILQ_INIT(&set->waits);
 	set->c = c;
+	set->id = c->id;
 	set->owner = c->ac;
 	set->kind = kind;
 	set->cmd = c->cmd;
@@ -346,8 +348,10 @@ static void serve(struct serving *sv, struct wait *w, const struct slice *key, c
 	struct app_core *ac = sv->ac;
 	struct wait_set *set = w->set;
 	struct command_stats *st = &ac->stats[set->cmd->id];
-	uint64_t errors = ac->error_replies, start = clock_cycles();
+	uint64_t errors = ac->error_replies, start = clock_cycles(), gate;
 
+	ac->tracking.is_held = true;
+	tracking_serve_begin(ac, sv->s, set->id);
 	reply_capture_begin(sv->s);
 	ac->listeners.in_command = true;
 	if (lost)
@@ -355,15 +359,17 @@ static void serve(struct serving *sv, struct wait *w, const struct slice *key, c
 	else
 		set->kind->serve(sv->s, w, key);
 	ac->listeners.in_command = false;
+	tracking_serve_end(ac, propagation_changed(ac));
 	if (ac->listeners.nr_touched)
 		listeners_touched(ac);
 	set->reply = reply_capture_end(sv->s, &set->len);
 	st->cycles += clock_cycles() - start;
 	st->failed += ac->error_replies != errors;
-	set->gate = log_effects(sv, &set->wrote);
+	gate = set->gate = log_effects(sv, &set->wrote);
 	set->log_epoch = atomic_load_explicit(&ac->srv->repl->log_epoch, memory_order_acquire);
 	row_leave(ac->srv, w);
 	post(set);
+	tracking_publish_held(ac, gate);
 }
 
 /* It waits under a role that the node has no more: its core ends that. */
@@ -393,7 +399,9 @@ static enum served serve_wait(struct serving *sv, struct key_node *n, struct wai
 	s->db = n->db;
 	s->argc = 0;
 	sv->ac->admitted = 0;
+	tracking_serve_begin(sv->ac, s, set->id);
 	e = lookup_db(s, n->db, &key, false);
+	tracking_serve_end(sv->ac, false);
 	if (is_outlived(sv, set))
 		return SERVED_ON;
 	s->cmd = set->cmd;

@@ -85,6 +85,7 @@ struct wait_kind {
 struct wait_set {
 	struct wait_list waits;
 	struct client *c;       /* NULL: it has gone */
+	uint64_t id;            /* of the client */
 	struct app_core *owner; /* of the client */
 	atomic_uint state;
 	const struct wait_kind *kind;

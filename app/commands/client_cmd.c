@@ -235,48 +235,15 @@ void client_unblock_command(struct client *c)
 	reply_int(c, done);
 }
 
-void client_tracking_command(struct client *c)
-{
-	if (arg_is(&c->argv[2], "off"))
-		reply_ok(c);
-	else if (arg_is(&c->argv[2], "on"))
-		reply_err(c, "ERR CLIENT TRACKING is not supported");
-	else
-		reply_err(c, REPLY_SYNTAX);
-}
-
-void client_trackinginfo_command(struct client *c)
-{
-	reply_map(c, 3);
-	reply_bulk_str(c, "flags");
-	reply_set(c, 1);
-	reply_bulk_str(c, "off");
-	reply_bulk_str(c, "redirect");
-	reply_int(c, -1);
-	reply_bulk_str(c, "prefixes");
-	reply_array(c, 0);
-}
-
-void client_caching_command(struct client *c)
-{
-	reply_err(c, "ERR CLIENT CACHING can be called only when the client is in tracking mode "
-		     "with OPTIN or OPTOUT mode enabled");
-}
-
-void client_getredir_command(struct client *c)
-{
-	reply_int(c, -1);
-}
-
 void client_help_command(struct client *c)
 {
 	static const char *const lines[] = {
 		"CACHING (YES|NO)",
-		"    Not available: there is no client tracking.",
+		"    Whether the keys of the next command are tracked, with OPTIN or OPTOUT.",
 		"GETNAME",
 		"    The name that this connection has given itself.",
 		"GETREDIR",
-		"    Where tracking messages go: -1, nowhere.",
+		"    The connection that gets the tracking messages; 0: this one, -1: none.",
 		"ID",
 		"    The number of this connection.",
 		"INFO",
@@ -307,8 +274,9 @@ void client_help_command(struct client *c)
 		"    Answer commands of this connection, or not, or not the next one.",
 		"SETNAME <name>",
 		"    Name this connection.",
-		"TRACKING (ON|OFF)",
-		"    Not available: ON is refused.",
+		"TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]] [OPTIN] [OPTOUT] "
+		"[NOLOOP]",
+		"    Whether this connection is told when keys that it has read change.",
 		"TRACKINGINFO",
 		"    The state of client tracking.",
 		"UNBLOCK <clientid> [TIMEOUT|ERROR]",

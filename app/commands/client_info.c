@@ -49,6 +49,10 @@ static void view_take(struct client_view *v, struct client *c)
 	v->cmd = atomic_load_explicit(&c->last_cmd, memory_order_relaxed);
 	v->name = client_name(c) ? strdup(client_name(c)) : NULL;
 	v->user = strdup(acl_client_name(c));
+	v->redirect = -1;
+	if (c->cold && c->cold->tracking)
+		v->redirect = (int64_t)atomic_load_explicit(
+			&c->cold->tracking->redirect, memory_order_relaxed);
 	client_peer(c, v->peer);
 	client_local(c, v->local);
 }
@@ -129,6 +133,12 @@ static void flags_print(char out[16], uint32_t flags)
 		*p++ = 'x';
 	if (flags & CLIENT_BLOCKED)
 		*p++ = 'b';
+	if (flags & CLIENT_TRACKING)
+		*p++ = 't';
+	if (flags & CLIENT_TRACKING_BROKEN)
+		*p++ = 'R';
+	if (flags & CLIENT_TRACKING_BCAST)
+		*p++ = 'B';
 	if (flags & CLIENT_CLOSE_AFTER)
 		*p++ = 'c';
 	if (flags & CLIENT_ASAP)
@@ -156,10 +166,11 @@ void client_view_print(struct textbuf *tb, const struct client_view *v, int64_t 
 	/* One buffer for output, made as it is needed: what Redis splits finer is 0 here. */
 	textbuf_addf(tb,
 		" sub=%u psub=%u ssub=%u multi=%d qbuf=%zu qbuf-free=%zu argv-mem=%zu multi-mem=%zu rbs=0 "
-		"rbp=0 obl=0 oll=%d omem=%zu tot-mem=%zu events=%s cmd=%s user=%s redir=-1 resp=%u",
+		"rbp=0 obl=0 oll=%d omem=%zu tot-mem=%zu events=%s cmd=%s user=%s redir=%lld resp=%u",
 		v->subs[PUBSUB_CHANNEL], v->subs[PUBSUB_PATTERN], v->subs[PUBSUB_SHARD], v->multi,
 		v->qbuf, v->qbuf_free, v->argv_mem, v->multi_mem, v->obuf != 0, v->obuf, v->total,
-		v->obuf ? "rw" : "r", cmd, v->user ? v->user : "", v->resp ? v->resp : 2);
+		v->obuf ? "rw" : "r", cmd, v->user ? v->user : "", (long long)v->redirect,
+		v->resp ? v->resp : 2);
 }
 
 static unsigned digits_of(size_t n)

@@ -215,6 +215,7 @@ void reset_command(struct client *c)
 	}
 	monitor_stop(c);
 	pubsub_client_forget(c);
+	tracking_off(c);
 	tx_discard(c);
 	acl_client_reset(c);
 	client_flags_change(c, 0, CLIENT_REPLY_OFF | CLIENT_REPLY_SKIP_NEXT | CLIENT_PUBSUB);

@@ -21,10 +21,14 @@ void select_command(struct client *c);
  * not allowed. */
 bool client_name_set(struct client *c, const struct slice *name);
 
-/* client_cmd.c */
+/* client_tracking.c */
 void client_caching_command(struct client *c);
-void client_getname_command(struct client *c);
 void client_getredir_command(struct client *c);
+void client_tracking_command(struct client *c);
+void client_trackinginfo_command(struct client *c);
+
+/* client_cmd.c */
+void client_getname_command(struct client *c);
 void client_help_command(struct client *c);
 void client_id_command(struct client *c);
 void client_info_command(struct client *c);
@@ -33,8 +37,6 @@ void client_noevict_command(struct client *c);
 void client_pause_command(struct client *c);
 void client_reply_command(struct client *c);
 void client_setname_command(struct client *c);
-void client_tracking_command(struct client *c);
-void client_trackinginfo_command(struct client *c);
 void client_unblock_command(struct client *c);
 void client_unpause_command(struct client *c);
 
@@ -62,6 +64,7 @@ struct client_view {
 	unsigned resp;
 	int db, fd;
 	int64_t created_ms, active_ms;
+	int64_t redirect; /* -1: no tracking */
 	unsigned subs[PUBSUB_KINDS];
 	int multi; /* commands queued; -1: no MULTI */
 	size_t multi_mem;

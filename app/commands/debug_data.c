@@ -274,6 +274,7 @@ static int reload(struct client *c)
 	if (!rc) {
 		/* What comes back is what was there, so nothing goes into the log. */
 		snapshot_abort_for_flush(c->srv);
+		tracking_flushed(c->ac);
 		ks_flush(c->srv->ks, c->core_id, -1);
 		rdb_loader_init(&loader, c->srv->ks, &limits, c->now_ms);
 		rc = image_read(c, &im, &rdb_loader_upcalls, &loader);

@@ -153,6 +153,7 @@ static const char *refuse_by_state(struct client *c, const struct command *cmd)
 	const char *unsaved;
 
 	c->ac->out_of_memory = !evict_for_command(c->ac);
+	tracking_limit(c->ac);
 	if (c->ac->out_of_memory && takes_memory(c, cmd))
 		return REPLY_OOM;
 	unsaved = refuse_unsaved(srv, cmd, flags_of(c, cmd));
@@ -339,6 +340,8 @@ static inline void listening_begin(struct app_core *ac, const struct command *cm
 static inline void listening_end(struct app_core *ac)
 {
 	ac->listeners.in_command = false;
+	if (ac->tracking.touched.len)
+		tracking_touched(ac, propagation_changed(ac));
 	if (ac->listeners.nr_touched)
 		listeners_touched(ac);
 }
@@ -347,14 +350,20 @@ void command_call(struct client *c, const struct command *cmd)
 {
 	/* In a batch, one command begins where the one before ended. */
 	uint64_t start = c->ac->call_end ? c->ac->call_end : clock_cycles(), end;
+	struct client *outer = c->ac->tracking.running;
 
 	c->ac->errors_seen = c->ac->error_replies;
 	c->cmd = cmd;
+	c->ac->tracking.running = c;
 	listening_begin(c->ac, cmd);
 	cmd->fn(c);
 	listening_end(c->ac);
+	c->ac->tracking.running = outer;
 	if (c->retry)
 		return;
+	if ((c->flags & (CLIENT_TRACKING | CLIENT_SCRIPT)) &&
+		(cmd->flags & (CMD_READONLY | CMD_PUBSUB | CMD_SCRIPT)) == CMD_READONLY)
+		tracking_remember(c);
 	if (c->ac->error_replies != c->ac->errors_seen)
 		c->ac->stats[cmd->id].failed++;
 	c->ac->errors_seen = c->ac->error_replies; /* of a script: only what is its own */

@@ -107,8 +107,8 @@ void group_command_done(struct client *c, uint32_t part, enum group_lock lock)
 	if (lock == GROUP_TAKEN)
 		g->parts[g->nr_parts++] = part;
 	g->notes[g->nr_notes++] = (struct group_note){c, part, wrote, g->bytes.len};
-	if (g->is_open && ac->events.len == 0 && g->nr_notes < GROUP_MAX &&
-		g->bytes.len < GROUP_BYTES)
+	if (g->is_open && ac->events.len == 0 && !tracking_has_news(&ac->tracking) &&
+		g->nr_notes < GROUP_MAX && g->bytes.len < GROUP_BYTES)
 		return;
 	log_all(ac);
 	notify_tell(c); /* now it has a gate */

@@ -110,10 +110,11 @@ void info_clients(struct textbuf *tb, struct client *c)
 		"client_recent_max_input_buffer:%zu\r\n"
 		"client_recent_max_output_buffer:%zu\r\n"
 		"blocked_clients:%u\r\n"
-		"tracking_clients:0\r\n"
+		"tracking_clients:%u\r\n"
 		"clients_in_timeout_table:0\r\n",
 		nr, atomic_load_explicit(&srv->cfg->maxclients, memory_order_relaxed), in, out,
-		atomic_load_explicit(&srv->nr_blocked, memory_order_relaxed));
+		atomic_load_explicit(&srv->nr_blocked, memory_order_relaxed),
+		tracking_counts(srv).clients);
 }
 
 /* "name:123\r\nname_human:123B\r\n" */

@@ -160,6 +160,7 @@ static void info_stats_traffic(struct textbuf *tb, struct server *srv)
 static void info_stats_keys(struct textbuf *tb, struct server *srv)
 {
 	struct repl *repl = srv->repl;
+	struct tracking_counts track = tracking_counts(srv);
 
 	textbuf_addf(tb,
 		"sync_full:%llu\r\n"
@@ -198,10 +199,12 @@ static void info_stats_keys(struct textbuf *tb, struct server *srv)
 			 "active_defrag_key_hits:0\r\n"
 			 "active_defrag_key_misses:0\r\n"
 			 "total_active_defrag_time:0\r\n"
-			 "current_active_defrag_time:0\r\n"
-			 "tracking_total_keys:0\r\n"
-			 "tracking_total_items:0\r\n"
-			 "tracking_total_prefixes:0\r\n");
+			 "current_active_defrag_time:0\r\n");
+	textbuf_addf(tb,
+		"tracking_total_keys:%llu\r\n"
+		"tracking_total_items:%llu\r\n"
+		"tracking_total_prefixes:%u\r\n",
+		(unsigned long long)track.keys, (unsigned long long)track.items, track.prefixes);
 }
 
 void info_stats(struct textbuf *tb, struct client *c)

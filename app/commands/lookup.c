@@ -46,7 +46,9 @@ static void expire_now(struct client *c, struct entry *e, int db)
 	if (unlink)
 		ks_unlink(c->srv->ks, c->core_id, db, e);
 	else
-		ks_del(c->srv->ks, c->core_id, db, e);
+		c->ac->tracking.expiring = true;
+	ks_del(c->srv->ks, c->core_id, db, e);
+	c->ac->tracking.expiring = false;
 	c->ac->expired_keys++;
 }
 

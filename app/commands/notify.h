@@ -28,12 +28,12 @@ static inline bool notify_wanted(const struct server *srv, unsigned class)
 	return on & class && on & (NOTIFY_KEYSPACE | NOTIFY_KEYEVENT);
 }
 
-/* Publishes what has been said on the core since the last call, and forgets it. gate: offset behind
- * the effects. */
+/* Publishes what has been said on the core since the last call, and forgets it; what its changes
+ * mean to clients that track keys, too. gate: offset behind the effects. */
 void notify_publish_all(struct app_core *ac, uint64_t gate);
 static inline void notify_publish(struct app_core *ac, uint64_t gate)
 {
-	if (ac->events.len)
+	if (ac->events.len || tracking_has_news(&ac->tracking))
 		notify_publish_all(ac, gate);
 }
 /* PUBLISH in EXEC: the message takes its place among the events. */

@@ -42,6 +42,7 @@ void notify_publish_all(struct app_core *ac, uint64_t gate)
 	struct event_head head;
 	struct slice key, text;
 
+	tracking_publish(ac, gate);
 	for (size_t at = 0; at < ac->events.len; at += sizeof(head) + key.len + text.len) {
 		memcpy(&head, ac->events.ptr + at, sizeof(head));
 		key = (struct slice){ac->events.ptr + at + sizeof(head), head.key_len};

@@ -13,6 +13,8 @@ struct script_aside {
 	struct propagation *prop;
 	bool has_effects, in_exec, local, out_of_memory;
 	struct encbuf events;
+	struct client *running;
+	struct track_outbox outbox;
 	size_t admitted;
 	struct ks_lockset *locks;
 	struct ready_nodes ready; /* whoever waits for what it has filled */

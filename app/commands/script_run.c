@@ -196,6 +196,8 @@ static void keep(struct script_core *sk)
 		.local = ac->local,
 		.out_of_memory = ac->out_of_memory,
 		.events = ac->events,
+		.running = ac->tracking.running,
+		.outbox = ac->tracking.outbox,
 		.admitted = ac->admitted,
 		.locks = ac->locks,
 		.ready = ac->listeners.ready,
@@ -206,6 +208,8 @@ static void keep(struct script_core *sk)
 	ac->prop = sk->spare;
 	ac->has_effects = ac->in_exec = false;
 	memset(&ac->events, 0, sizeof(ac->events));
+	ac->tracking.running = NULL;
+	ac->tracking.outbox.cores = 0;
 	ac->locks = NULL;
 	ac->listeners.ready = (struct ready_nodes){0};
 	sk->c->deferred = NULL; /* what comes unasked goes in front of the reply */
@@ -217,6 +221,8 @@ static void bring_back(struct script_core *sk)
 	struct app_core *ac = sk->ac;
 
 	encbuf_fini(&ac->events);
+	ac->tracking.running = a->running;
+	ac->tracking.outbox = a->outbox;
 	ac->prop = a->prop;
 	ac->has_effects = a->has_effects;
 	ac->in_exec = a->in_exec;

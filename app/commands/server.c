@@ -44,6 +44,7 @@ static void flush(struct client *c, int db)
 	}
 	snapshot_abort_for_flush(c->srv);
 	listeners_database(c->ac, db, NULL, 0, c->now_ms);
+	tracking_flushed(c->ac);
 	nr = ks_flush(c->srv->ks, c->core_id, db);
 	cmd_dirty(c, nr ? nr : 1);
 	reply_ok(c);

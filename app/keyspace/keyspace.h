@@ -191,6 +191,9 @@ struct ks_touch_ops {
 void ks_set_touch(struct keyspace *ks, const struct ks_touch_ops *ops);
 /* One more (1) or one less (-1) listens to the partition, which is locked. */
 void ks_part_listen(struct keyspace *ks, uint32_t part, int by);
+/* Somebody listens to all partitions from here on, or no more. Changes that have a lock after the
+ * caller's next one are heard. Any thread, one at a time. */
+void ks_listen_all(struct keyspace *ks, bool on);
 
 /* --- entries: writing (partition locked; core = index of the calling poll core) --- */
 

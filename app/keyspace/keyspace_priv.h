@@ -76,6 +76,7 @@ struct keyspace {
 	/* somebody has listened to some partition at some time; written under the lock of the first
 	 * one, so who holds its lock sees it */
 	atomic_bool listened;
+	atomic_bool listened_all; /* somebody listens to every partition */
 	struct ks_touch_ops touch_ops;
 
 	/* snapshots: written with all partitions locked, read with one */

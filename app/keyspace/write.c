@@ -36,9 +36,17 @@ void ks_part_listen(struct keyspace *ks, uint32_t part, int by)
 		atomic_store_explicit(&ks->listened, true, memory_order_relaxed);
 }
 
+void ks_listen_all(struct keyspace *ks, bool on)
+{
+	atomic_store(&ks->listened_all, on);
+	if (on)
+		atomic_store(&ks->listened, true);
+}
+
 void ks_touch_key(struct keyspace *ks, unsigned core, int db, const struct ks_key *k, bool created)
 {
-	if (ks->parts[k->part].nr_listeners)
+	if (ks->parts[k->part].nr_listeners ||
+		atomic_load_explicit(&ks->listened_all, memory_order_relaxed))
 		ks->touch_ops.touch(ks->touch_ops.ctx, core, db, k, created);
 }
 

@@ -134,6 +134,11 @@ void tx_discard(struct client *c)
 	client_flags_change(c, 0, CLIENT_MULTI);
 }
 
+void tracking_off(struct client *c)
+{
+	client_flags_change(c, 0, CLIENT_TRACKING);
+}
+
 /* Nobody has a connection. */
 void conn_addr(const struct conn *conn, char *peer, char *local, size_t size)
 {
